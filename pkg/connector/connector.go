@@ -1,0 +1,225 @@
+// Package connector says what a source of evidence is, and keeps the list of
+// the types that this build has.
+//
+// A connector is one configured source. It reads, it never writes; it emits
+// small records that are already cut down to what root-cause analysis needs;
+// and it states for each of its streams which window it could really answer
+// for. Evidence is made from records elsewhere (package normalize), so that a
+// connector knows one source and nothing of its siblings.
+package connector
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/rcactl/rcactl/pkg/record"
+	"github.com/rcactl/rcactl/pkg/secret"
+	"github.com/rcactl/rcactl/pkg/window"
+)
+
+// Connector is one configured source. A Connector is used by one goroutine at
+// a time. Further powers are further small interfaces, found by type assertion.
+type Connector interface {
+	// HealthCheck asks whether the source can be reached and used. It is cheap
+	// and collects nothing.
+	HealthCheck(ctx context.Context) Health
+	// Capabilities says what the connector can read and what that needs. It
+	// asks nobody and always answers the same.
+	Capabilities() Capabilities
+	// Collect reads what the request asks for and hands each record to emit.
+	//
+	// emit is called from one goroutine at a time. Its first error stops the
+	// collection, and Collect returns that error. Collect returns soon after
+	// ctx is done. The Result is meaningful beside an error: it says how far
+	// the streams came. A stream that failed alone is coverage, not an error:
+	// Collect returns an error only when the source as a whole gave nothing
+	// that can be relied on. Collecting the same unchanged source twice with
+	// the same request emits equal records in the same order.
+	Collect(ctx context.Context, req Request, emit func(record.Record) error) (Result, error)
+}
+
+// Identifier is a Connector that can say which target it reads (the cluster,
+// the database system), so that a cursor is never used against another one. It
+// is asked once, before Collect.
+type Identifier interface {
+	Identity(ctx context.Context) (Identity, error)
+}
+
+// Identity is what a source says of itself.
+type Identity struct {
+	// Target is a stable, printable name of what is read, without credentials.
+	Target string
+	// Version is the source's own version, for example v1.37.1.
+	Version string
+	// Skew is how far the source's clock was ahead of ours.
+	Skew Skew
+}
+
+// Config is the decoded configuration of one instance, and its constructor.
+type Config interface {
+	// Validate checks what the schema cannot say. It is pure: no network, no
+	// files, no clock. It returns a *FieldError, several joined by errors.Join,
+	// or nil.
+	Validate() error
+	// Connect makes the connector. It may read files and resolve credentials;
+	// it sends nothing.
+	Connect(ctx context.Context, env Env) (Connector, error)
+}
+
+// Env is what a connector gets from the outside. Connectors have no other way
+// to the environment, the clock or the log.
+type Env struct {
+	// Transport carries HTTP requests; nil means a default one.
+	Transport http.RoundTripper
+	// Secrets resolves the references of the config.
+	Secrets secret.Resolver
+	// LookupEnv reads an environment variable; nil means that there is none.
+	LookupEnv func(name string) (string, bool)
+	// Now reads the clock.
+	Now func() time.Time
+	// Log takes what is said with -v. It never gets text from the source.
+	Log *slog.Logger
+}
+
+// Request is what one run asks of a connector.
+type Request struct {
+	// Window is the window of every stream that Streams does not name. All
+	// windows of a request are in the time of the source's own clock.
+	Window window.Window
+	// Streams holds the windows of streams whose cursor stands elsewhere, by
+	// stream name. They exclude the overlap for late data, which the connector
+	// subtracts itself when Incremental is set.
+	Streams map[string]window.Window
+	// Incremental says that the run continues from a cursor: what an earlier
+	// run emitted may be emitted again, since known evidence is left out later.
+	// Without it the window is exactly the one that a person named.
+	Incremental bool
+	// Scope narrows what is read; its zero value narrows nothing.
+	Scope Scope
+	// State is the Result.State of the run before; nil when there is none.
+	State []byte
+}
+
+// WindowOf returns the window that is asked of a stream.
+func (r Request) WindowOf(stream string) window.Window {
+	if w, ok := r.Streams[stream]; ok {
+		return w
+	}
+	return r.Window
+}
+
+// Scope narrows a run from the command line.
+type Scope struct {
+	// Services holds "namespace/service" pairs; empty means all.
+	Services []string
+}
+
+// Result says what a collection was.
+type Result struct {
+	// State is handed back as Request.State in the next run, when the cursor
+	// moves. Its format is the connector's own business; at most MaxState bytes.
+	State []byte
+	// Coverage has one entry a stream, in the order of Capabilities.
+	Coverage []Coverage
+	// Actions says what was asked of the source, in a stable order.
+	Actions []Action
+	// Notes are sentences of ours for the manifest: what this source cannot
+	// know, what was read beyond the default.
+	Notes []string
+}
+
+// MaxState bounds Result.State: 32 MiB.
+const MaxState = 32 << 20
+
+// Skew is the offset of a source's clock.
+type Skew struct {
+	// Measured is false when the source gave no clock reading.
+	Measured bool
+	// Offset is the source's clock minus ours.
+	Offset time.Duration
+}
+
+// Status says how a source or a stream ended.
+type Status string
+
+// The four ways to end.
+const (
+	Complete Status = "complete" // everything that was asked for was answered
+	Partial  Status = "partial"  // some of it, and what is missing is stated
+	Failed   Status = "failed"   // nothing that can be relied on
+	Skipped  Status = "skipped"  // not asked, by choice
+)
+
+// Coverage says what a stream could really answer for.
+type Coverage struct {
+	Stream string
+	Status Status
+	// Asked is the window of the request; Answered is the part of it that the
+	// source still knew. They differ for a Reason.
+	Asked, Answered window.Window
+	// Reason is a sentence of ours, never text from the source.
+	Reason string
+	// Class is the class of the error that ended the stream, if one did.
+	Class Class
+	// Missing names the grants that were refused.
+	Missing []Grant
+	// Truncated says that a bound (max_objects, a page limit) cut the answer.
+	Truncated bool
+}
+
+// Grant is a permission in the words of the source.
+type Grant struct {
+	Verb, Group, Resource string
+	// Namespace is empty for a cluster-wide grant or a source without namespaces.
+	Namespace string
+	// Rule is how to give it: one line that can be pasted, such as an RBAC rule.
+	Rule string
+}
+
+// Action is what was asked of a source: not when, and not what came back. Equal
+// requests (the pages of one list) are one action with a count.
+type Action struct {
+	Stream string `json:"stream"`
+	// Method is the verb in the words of the source: GET, POST, SELECT.
+	Method string `json:"method"`
+	// Target is what was asked for: a path without its query, a statement's name.
+	Target string `json:"target"`
+	// Purpose says why, in a few words of ours.
+	Purpose string `json:"purpose,omitempty"`
+	// Requests counts them, retries included.
+	Requests int `json:"requests"`
+}
+
+// Capabilities says what a connector can read.
+type Capabilities struct {
+	Streams []Stream
+	// NeverReads lists in words what the connector never asks for.
+	NeverReads []string
+}
+
+// Stream is one kind of thing that a connector reads.
+type Stream struct {
+	Name string
+	// Needs lists the grants; Namespace is left empty where it depends on the
+	// config.
+	Needs []Grant
+	// Incremental says whether the stream continues from a cursor.
+	Incremental bool
+	// Overlap is how far back an incremental run looks for late data.
+	Overlap time.Duration
+}
+
+// Health is what a HealthCheck found.
+type Health struct {
+	Reachable, Authenticated bool
+	// Version is the source's own version, for example v1.37.1.
+	Version string
+	Skew    Skew
+	// Missing lists grants that the config needs and the credential lacks;
+	// Excess lists grants that it has and nobody needs.
+	Missing, Excess []Grant
+	// Err says why the source is not usable; nil when it is.
+	Err error
+}

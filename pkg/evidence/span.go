@@ -1,0 +1,31 @@
+package evidence
+
+import "time"
+
+// Span is when a fact happened, for deciding whether it belongs to a window.
+type Span struct {
+	// Instants are the times at which something began, changed or ended.
+	Instants []time.Time
+	// Ongoing says that it stood when it was read: a window that ends after the
+	// first instant is touched by it.
+	Ongoing bool
+}
+
+// Span gives the times of an event.
+func (e Event) Span() Span {
+	s := Span{Instants: []time.Time{e.Time}}
+	add := func(t *time.Time) {
+		if t != nil {
+			s.Instants = append(s.Instants, *t)
+		}
+	}
+	switch {
+	case e.Deployment != nil:
+		add(e.Deployment.Finished)
+		s.Ongoing = e.Deployment.Status == StatusProgressing || e.Deployment.Status == StatusPaused
+	case e.Signal != nil:
+		add(e.Signal.Last)
+		s.Ongoing = e.Signal.Ongoing
+	}
+	return s
+}
