@@ -1,0 +1,155 @@
+package collect
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/rcactl/rcactl/pkg/connector"
+	"github.com/rcactl/rcactl/pkg/dsse"
+	"github.com/rcactl/rcactl/pkg/evidence"
+	"github.com/rcactl/rcactl/pkg/manifest"
+	"github.com/rcactl/rcactl/pkg/redact"
+	"github.com/rcactl/rcactl/pkg/window"
+)
+
+// Defaults of Options.
+const (
+	DefaultSince   = time.Hour
+	DefaultTimeout = 2 * time.Minute
+)
+
+// Options is one run, decided in full before it starts.
+type Options struct {
+	// Sources are asked side by side; the manifest lists them in this order.
+	// Names are unique.
+	Sources []Source
+	// Env is what every connector gets. Env.Log may be nil.
+	Env connector.Env
+
+	// Window is exactly what to ask for; cursors are then read for the
+	// connectors' state and not moved. Nil takes each stream from where its
+	// cursor stands, and moves the cursors.
+	Window *window.Window
+	// Since is how far back a stream without a cursor is read when Window is
+	// nil; zero means DefaultSince.
+	Since time.Duration
+	// Scope narrows the run.
+	Scope connector.Scope
+	// Timeout bounds the whole run; zero means DefaultTimeout. The connectors
+	// get a little less, so that what they found can still be signed.
+	Timeout time.Duration
+	// Limits bounds what one source may write.
+	Limits Limits
+
+	// StateDir holds the cursors, RunsDir the runs and the ledger. Both are
+	// made if needed.
+	StateDir, RunsDir string
+	// LedgerInit starts a new ledger where one is expected and missing.
+	LedgerInit bool
+
+	// Redactor makes events fit to be written. PolicyDigest (hex SHA-256) and
+	// KeyID go into the manifest.
+	Redactor     *redact.Redactor
+	PolicyDigest string
+	KeyID        string
+	// Signer signs the manifest; nil leaves it unsigned.
+	Signer dsse.Signer
+	// Collector says in the manifest which program ran, with which config.
+	Collector manifest.Collector
+
+	// Now reads the clock. Rand gives the run id.
+	Now  func() time.Time
+	Rand io.Reader
+
+	// Observe is told when a source starts and ends. It is called from one
+	// goroutine at a time and must return at once. May be nil.
+	Observe func(Progress)
+	// Evidence gets each event as it was written, after redaction. It is called
+	// from one goroutine at a time and must return at once. May be nil.
+	Evidence func(evidence.Event)
+}
+
+// Source is one connector instance of a run.
+type Source struct {
+	// Name is the key in the config (postgres/orders), Type its first part.
+	Name, Type string
+	// Config makes the connector. It is not used when Skip is set.
+	Config connector.Config
+	// ConfigDigest is what ConfigDigest gives for Config.
+	ConfigDigest string
+	// Skip says in our own words why the source is known and not asked. It is
+	// then in the manifest as skipped.
+	Skip string
+}
+
+// Limits bounds what one source may write in a run. What is beyond is not
+// collected, and the source is partial. Zero means the default.
+type Limits struct {
+	// Events counts lines; the default is 1,000,000.
+	Events int
+	// Bytes counts bytes of JSONL; the default is 1 GiB.
+	Bytes int64
+}
+
+func (l Limits) orDefaults() Limits {
+	if l.Events <= 0 {
+		l.Events = 1_000_000
+	}
+	if l.Bytes <= 0 {
+		l.Bytes = 1 << 30
+	}
+	return l
+}
+
+// Progress says that a source started, or, with a Status, how it ended.
+type Progress struct {
+	// Source is the instance's key.
+	Source string
+	// Status is empty when the source starts.
+	Status connector.Status
+	// Class and Error say why it is not complete, in our own words.
+	Class connector.Class
+	Error string
+	// Target and Version are what the source says of itself; may be empty.
+	Target, Version string
+	// Records counts what was read, Events what was written, Requests what was
+	// asked.
+	Records, Events, Requests int
+	// Took is how long it took.
+	Took time.Duration
+}
+
+// Outcome is a run that was put in place. It may be partial or failed; then it
+// says why, and what there is is good.
+type Outcome struct {
+	// Dir is the run directory.
+	Dir string
+	// Head is the ledger's new head; keep it elsewhere to detect that the
+	// newest runs were removed.
+	Head manifest.Head
+	// Genesis says that this run started the ledger.
+	Genesis bool
+	// Window spans the windows of all sources that gave something.
+	Window window.Window
+	// Events counts the lines of evidence; Repeated what was found and left out,
+	// because an earlier run has it.
+	Events, Repeated int
+	// Statement is what was signed: status, sources, coverage, counts.
+	Statement manifest.Statement
+}
+
+// ConfigDigest is the hex SHA-256 of what a config says about what is read. A
+// field that does not change what is read (a timeout, a credential) is marked
+// json:"-" in the connector's config type.
+func ConfigDigest(cfg connector.Config) (string, error) {
+	text, err := json.Marshal(cfg)
+	if err != nil {
+		return "", fmt.Errorf("digest of the config: %w", err)
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
+}
