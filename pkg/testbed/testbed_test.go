@@ -21,7 +21,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/rcactl/rcactl/pkg/internal/testbed"
+	"github.com/rcactl/rcactl/pkg/testbed"
 	"github.com/rcactl/rcactl/pkg/internal/tools"
 )
 
