@@ -68,6 +68,13 @@ type Config interface {
 	Connect(ctx context.Context, env Env) (Connector, error)
 }
 
+// Setter is a Config of which single keys can be set from the command line, by
+// flags that people know from other tools (--context, --namespace).
+type Setter interface {
+	// Set sets a key of the config and reports whether there is such a key.
+	Set(key string, values ...string) bool
+}
+
 // Env is what a connector gets from the outside. Connectors have no other way
 // to the environment, the clock or the log.
 type Env struct {
