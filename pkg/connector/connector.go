@@ -86,6 +86,8 @@ type Env struct {
 	LookupEnv func(name string) (string, bool)
 	// Now reads the clock.
 	Now func() time.Time
+	// UserAgent is what to call ourselves: rcactl/<version>.
+	UserAgent string
 	// Log takes what is said with -v. It never gets text from the source.
 	Log *slog.Logger
 }
