@@ -23,6 +23,7 @@ import (
 const (
 	cosignModule  = "github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3"
 	lintModule    = "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0"
+	releaseModule = "github.com/goreleaser/goreleaser/v2@v2.17.0" // the last whose go.mod asks for Go 1.26
 	kubeVersion   = "1.37.1"
 	modulePath    = "github.com/rcactl/rcactl"
 	heartbeatTime = 30 * time.Second
@@ -75,6 +76,11 @@ func Cosign() Tool {
 // GolangciLint is the linter that .golangci.yml is written for.
 func GolangciLint() Tool {
 	return installed("golangci-lint", "golangci-lint (3 to 5 minutes the first time)", lintModule)
+}
+
+// Goreleaser is what goreleaser.yaml is written for.
+func Goreleaser() Tool {
+	return installed("goreleaser", "goreleaser (10 minutes or more the first time)", releaseModule)
 }
 
 func installed(name, about, module string) Tool {

@@ -1,0 +1,37 @@
+# rcactl's words. "make help" lists them. Everything is fetched or built from the
+# Go module proxy and kept in the user's cache folder; the longer words are
+# written in Go: pkg/internal/workbench.
+
+VERSION   := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+COMMIT    := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+WORKBENCH := go run ./pkg/internal/workbench
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test bench lint docs check release-check
+
+help: ## list these words
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/rcactl
+	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)' -o bin/rcactl ./cmd/rcactl
+
+demo: ## do the main job on a cluster of its own: a story, rcactl collect, manifest verify
+	@$(WORKBENCH) demo
+
+test: ## run all tests, none skipped, on a real API server (first time: about 10 minutes of building)
+	@$(WORKBENCH) test
+
+bench: ## run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+lint: ## run golangci-lint with .golangci.yml
+	@$(WORKBENCH) lint
+
+docs: ## generate what is generated: schemas, reference pages
+	go generate ./...
+
+check: ## what CI runs: docs are fresh, lint, test
+	@$(WORKBENCH) check
+
+release-check: ## check goreleaser.yaml with goreleaser itself (heavy to build, so apart)
+	@$(WORKBENCH) release-check
