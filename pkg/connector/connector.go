@@ -180,11 +180,13 @@ type Coverage struct {
 
 // Grant is a permission in the words of the source.
 type Grant struct {
-	Verb, Group, Resource string
+	Verb     string `json:"verb"`
+	Group    string `json:"group,omitempty"`
+	Resource string `json:"resource"`
 	// Namespace is empty for a cluster-wide grant or a source without namespaces.
-	Namespace string
+	Namespace string `json:"namespace,omitempty"`
 	// Rule is how to give it: one line that can be pasted, such as an RBAC rule.
-	Rule string
+	Rule string `json:"rule,omitempty"`
 }
 
 // Action is what was asked of a source: not when, and not what came back. Equal
@@ -210,14 +212,15 @@ type Capabilities struct {
 
 // Stream is one kind of thing that a connector reads.
 type Stream struct {
-	Name string
+	Name string `json:"name"`
 	// Needs lists the grants; Namespace is left empty where it depends on the
 	// config.
-	Needs []Grant
+	Needs []Grant `json:"needs"`
 	// Incremental says whether the stream continues from a cursor.
-	Incremental bool
-	// Overlap is how far back an incremental run looks for late data.
-	Overlap time.Duration
+	Incremental bool `json:"incremental"`
+	// Overlap is how far back an incremental run looks for late data, in
+	// nanoseconds.
+	Overlap time.Duration `json:"overlap"`
 }
 
 // Health is what a HealthCheck found.
