@@ -73,3 +73,7 @@ type FieldError struct {
 
 // Error gives path and problem.
 func (e *FieldError) Error() string { return e.Path + ": " + e.Problem }
+
+// Field gives the three parts, for whoever reads configs without importing this
+// package.
+func (e *FieldError) Field() (path, problem, hint string) { return e.Path, e.Problem, e.Hint }

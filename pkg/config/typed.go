@@ -1,0 +1,85 @@
+package config
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/rcactl/rcactl/pkg/secret"
+	"github.com/rcactl/rcactl/pkg/window"
+)
+
+// check walks tree and schema together for what a JSON Schema cannot say: texts
+// that somebody else reads, and values that are legal and broad.
+func (s *schema) check(c *collector, n *node, k keywords, at path) {
+	k = s.branch(k, n)
+	switch n.kind {
+	case isMapping:
+		for _, f := range n.fields {
+			if child, ok := s.child(k, f.name); ok {
+				s.check(c, f.val, child, at.key(f.name))
+			}
+		}
+	case isList:
+		if items := k.object("items"); items != nil {
+			for i, item := range n.items {
+				s.check(c, item, s.expand(items), at.item(i))
+			}
+		}
+	case isText:
+		c.typed(k.text("x-rcactl-type"), n, at)
+		if broad := k.text("x-rcactl-broad"); broad != "" && n.text == broad {
+			c.add(ruleBroadScope, n.pos, at, "", "%s", k.text("x-rcactl-broad-says"))
+		}
+	}
+}
+
+// typed reads a text by its x-rcactl-type and says what is wrong with it.
+func (c *collector) typed(typ string, n *node, at path) bool {
+	switch typ {
+	case "duration":
+		if _, err := window.ParseDuration(n.text); err == nil {
+			return true
+		}
+	case "path":
+		if n.text != "" && !strings.HasPrefix(n.text, "~") && !strings.Contains(n.text, "\x00") {
+			return true
+		}
+	case "secret-ref":
+		_, err := secret.ParseRef(n.text)
+		switch {
+		case err == nil:
+			return true
+		case n.text != "" && !errors.Is(err, secret.ErrLiteral):
+			c.add(ruleBadReference, n.pos, at, "write env:NAME or file:/path", "%s", err)
+			return false
+		}
+	default:
+		return true
+	}
+	c.typedProblem(typ, n, at)
+	return false
+}
+
+// typedProblem words a text that does not fit its x-rcactl-type.
+func (c *collector) typedProblem(typ string, n *node, at path) {
+	switch typ {
+	case "duration":
+		c.add(ruleBadDuration, n.pos, at, "write for example 90s, 30m, 2h or 7d", "%s is not a duration above zero", quoted(n.text))
+	case "path":
+		hint := "give it a value or remove the key"
+		if strings.HasPrefix(n.text, "~") {
+			hint = "write the folder out: rcactl does not expand ~"
+		}
+		c.add(ruleBadPath, n.pos, at, hint, "not a path that can be used")
+	case "secret-ref":
+		c.literalCredential(n, at)
+	}
+}
+
+func (c *collector) literalCredential(n *node, at path) {
+	if n.text == "" {
+		c.add(ruleBadReference, n.pos, at, "write env:NAME or file:/path, or remove the key", "an empty reference")
+		return
+	}
+	c.add(ruleLiteralCredential, n.pos, at, "write env:NAME or file:/path instead (the value is not shown)", "a literal credential")
+}

@@ -1,0 +1,19 @@
+package schemas
+
+import _ "embed"
+
+//go:generate go run ./gen/configdoc ../docs/config.md
+
+//go:embed config.v1.json
+var config []byte
+
+// Config returns the schema of the config file. The bytes must not be changed.
+// Beside the standard keywords it carries annotations that validators ignore:
+//
+//   - x-rcactl-type: duration, path or secret-ref; decides who reads the text
+//     and how problems with it are worded
+//   - x-rcactl-wants: what a pattern asks for, in words
+//   - x-rcactl-broad, x-rcactl-broad-says: a value that is legal and warned of
+//   - x-rcactl-connector, x-rcactl-also: the name of a connector type and what
+//     people call it as well
+func Config() []byte { return config }
