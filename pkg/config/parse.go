@@ -10,7 +10,8 @@ import (
 
 // Types makes the config of a connector type, with its defaults filled in. It
 // returns a pointer to a struct with yaml tags. An error says why there is
-// none: the type is unknown, or this build was made without it.
+// none: the type is unknown, or this build was made without it; what stands
+// behind a ";" in it is printed as the hint.
 type Types func(typ string) (into any, err error)
 
 // Parse reads a config file. The Config is nil when there is an error among the
@@ -20,7 +21,7 @@ type Types func(typ string) (into any, err error)
 // Parse fills what types returns and calls its Validate method, if it has one.
 // Errors of Validate that have a method Field are placed at the value they mean.
 func Parse(name string, data []byte, types Types) (*Config, Problems) {
-	c := &collector{file: name}
+	c := &collector{file: name, schema: loadSchema()}
 	cfg := parse(c, data, types)
 	return cfg, c.problems()
 }
@@ -35,14 +36,14 @@ func parse(c *collector, data []byte, types Types) *Config {
 	if err != nil {
 		return nil
 	}
-	s := loadSchema()
+	s := c.schema
 	if !s.knowsVersion(c, root) {
 		return nil
 	}
 	s.validate(c, root)
 	s.check(c, root, s.root, nil)
 
-	d := decoder{collector: c, schema: s, base: filepath.Dir(c.file)}
+	d := decoder{collector: c, base: filepath.Dir(c.file)}
 	cfg := d.config(root, types)
 	if c.failed() {
 		return nil
@@ -53,8 +54,7 @@ func parse(c *collector, data []byte, types Types) *Config {
 // decoder fills structs from the healthy parts of a tree.
 type decoder struct {
 	*collector
-	schema *schema
-	base   string
+	base string
 }
 
 func (d decoder) config(root *node, types Types) *Config {
@@ -86,7 +86,8 @@ func (d decoder) instance(entry field, at path, types Types) (Instance, bool) {
 	}
 	into, err := types(typ)
 	if err != nil {
-		d.add(ruleConnectorOmitted, entry.pos, at, "", "%s", err)
+		message, hint, _ := strings.Cut(strings.TrimPrefix(err.Error(), typ+": "), "; ")
+		d.add(ruleConnectorOmitted, entry.pos, at, hint, "%s", message)
 		return i, false
 	}
 	i.Config = into

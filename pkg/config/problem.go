@@ -100,8 +100,9 @@ func (ps Problems) Summary() string {
 
 // collector gathers the problems of one file.
 type collector struct {
-	file  string
-	found []located
+	file   string
+	schema *schema
+	found  []located
 }
 
 // located is a problem with the place in the tree that it is about, so that
@@ -119,7 +120,7 @@ func (c *collector) add(rule string, pos position, at path, hint, format string,
 	c.found = append(c.found, located{
 		Problem: Problem{
 			File: c.file, Line: max(pos.line, 1), Column: max(pos.column, 1),
-			Severity: severity, Rule: rule, Path: at.String(),
+			Severity: severity, Rule: rule,
 			Message: fmt.Sprintf(format, args...), Hint: hint,
 		},
 		at: at,
@@ -142,6 +143,7 @@ func (c *collector) problems() Problems {
 	ps := make(Problems, len(c.found))
 	for i, l := range c.found {
 		ps[i] = l.Problem
+		ps[i].Path = c.schema.showable(l.at).String()
 	}
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),

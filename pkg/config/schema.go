@@ -104,6 +104,49 @@ func (s *schema) child(k keywords, name string) (keywords, bool) {
 	return nil, false
 }
 
+// known lists the keys of a mapping.
+func (k keywords) known() []string {
+	var names []string
+	for name := range k.object("properties") {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// showable cuts a path before any key that may be a credential: below a key
+// where a reference belongs, beside such a key ("signing: {hunter2}"), and below
+// a key that means nothing to us.
+func (s *schema) showable(p path) path {
+	k := s.root
+	for i, step := range p {
+		if k.text("x-rcactl-type") == "secret-ref" {
+			return p[:i]
+		}
+		if strings.HasPrefix(step, "[") {
+			k = s.branch(k, &node{kind: isList})
+			k = s.expand(k.object("items"))
+			continue
+		}
+		child, ok := s.child(k, step)
+		if _, near := nearest(step, k.known()); !ok && !near && s.holdsCredential(k) {
+			return p[:i]
+		}
+		if !ok {
+			return p[:i+1]
+		}
+		k = child
+	}
+	return p
+}
+
+func (s *schema) holdsCredential(k keywords) bool {
+	return slices.ContainsFunc(k.known(), func(name string) bool {
+		child, _ := s.child(k, name)
+		return child.text("x-rcactl-type") == "secret-ref"
+	})
+}
+
 // at is the schema of a key at the top.
 func (s *schema) at(name string) keywords {
 	k, _ := s.child(s.root, name)
@@ -164,7 +207,7 @@ func (s *schema) validate(c *collector, root *node) {
 	var invalid *jsonschema.ValidationError
 	switch {
 	case errors.As(err, &invalid):
-		translator{c, s, root}.walk(invalid)
+		translator{c, root}.walk(invalid)
 	case err != nil:
 		c.add(ruleBadValue, root.pos, nil, "", "does not fit the schema")
 	}
@@ -175,8 +218,7 @@ func (s *schema) validate(c *collector, root *node) {
 // values.
 type translator struct {
 	*collector
-	schema *schema
-	root   *node
+	root *node
 }
 
 func (t translator) walk(e *jsonschema.ValidationError) {

@@ -35,7 +35,7 @@ func (t translator) leaf(e *jsonschema.ValidationError, k keywords, keyword stri
 	case "enum":
 		t.notAllowed(n, at, k)
 	case "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum":
-		t.add(ruleOutOfRange, n.pos, at, "", "%s; found %s", bounds(k), n.number)
+		t.add(ruleOutOfRange, n.pos, at, "", "%s; found %s", bounds(k), cut(n.text))
 	case "minItems":
 		t.add(ruleBadValue, n.pos, at, "name at least one, or remove the key", "an empty list")
 	case "uniqueItems":
@@ -78,11 +78,7 @@ func (t translator) unknownKey(f field, at path, k keywords) {
 		t.add(ruleNoSQL, f.pos, below, "rcactl never takes SQL", "unknown key")
 		return
 	}
-	var known []string
-	for name := range k.object("properties") {
-		known = append(known, name)
-	}
-	slices.Sort(known)
+	known := k.known()
 	hint := "known here: " + strings.Join(known, ", ")
 	if near, ok := nearest(f.name, known); ok {
 		hint = "did you mean " + near + "?"
@@ -243,10 +239,13 @@ func (t translator) badValue(n *node, at path, k keywords) {
 }
 
 // quoted shows a short value in quotes.
-func quoted(s string) string {
+func quoted(s string) string { return strconv.Quote(cut(s)) }
+
+// cut shortens a value that is shown.
+func cut(s string) string {
 	const longest = 40
 	if runes := []rune(s); len(runes) > longest {
-		s = string(runes[:longest]) + "…"
+		return string(runes[:longest]) + "…"
 	}
-	return strconv.Quote(s)
+	return s
 }
