@@ -169,6 +169,9 @@ func (l *Ledger) adopt(ctx context.Context, runs []runDir, keys []crypto.PublicK
 			return fmt.Errorf("run %s is newer than the ledger's head and cannot be read: %w; %s", dir, err, advice)
 		}
 		link := m.statement.Predicate.Ledger
+		if name := m.statement.Predicate.Run.Name; name != r.name {
+			return fmt.Errorf("run %s is newer than the ledger's head and was renamed: its manifest says %s; %s", dir, name, advice)
+		}
 		if link.ID != l.head.ID {
 			return fmt.Errorf("run %s is newer than the ledger's head and belongs to another ledger (%s, not %s); %s", dir, link.ID, l.head.ID, advice)
 		}
@@ -180,7 +183,6 @@ func (l *Ledger) adopt(ctx context.Context, runs []runDir, keys []crypto.PublicK
 			return fmt.Errorf("run %s continues the ledger but is not signed by our key: %w; %s", dir, m.keyErr, advice)
 		}
 		l.head = headOf(m.statement, m.payload)
-		l.head.Name = r.name
 		l.adopted = append(l.adopted, r.name)
 	}
 	if len(l.adopted) == 0 {

@@ -235,7 +235,7 @@ func TestFlippedBytes(t *testing.T) {
 	w.collect(t, done())
 	files := []string{"evidence/deployment.jsonl", "evidence/runtime.jsonl", "actions.jsonl", run.ManifestFile, run.BundleFile}
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // positions to try, repeatable
-	tries := 60
+	tries := 40
 	for _, name := range files {
 		path := filepath.Join(dir, filepath.FromSlash(name))
 		whole, err := os.ReadFile(path)
