@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"crypto"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -51,13 +52,14 @@ type Options struct {
 	// LedgerInit starts a new ledger where one is expected and missing.
 	LedgerInit bool
 
-	// Redactor makes events fit to be written. PolicyDigest (hex SHA-256) and
-	// KeyID go into the manifest.
-	Redactor     *redact.Redactor
-	PolicyDigest string
-	KeyID        string
+	// Redactor makes events fit to be written. What it counts goes into the
+	// manifest, so it serves one run only.
+	Redactor *redact.Redactor
 	// Signer signs the manifest; nil leaves it unsigned.
 	Signer dsse.Signer
+	// Keys are our own earlier public keys. A run signed by one of them that a
+	// crash left without its place in the ledger is given it.
+	Keys []crypto.PublicKey
 	// Collector says in the manifest which program ran, with which config.
 	Collector manifest.Collector
 
@@ -111,7 +113,7 @@ type Progress struct {
 	Source string
 	// Status is empty when the source starts.
 	Status connector.Status
-	// Class and Error say why it is not complete, in our own words.
+	// Class and Error say why it is not complete, or skipped, in our own words.
 	Class connector.Class
 	Error string
 	// Target and Version are what the source says of itself; may be empty.

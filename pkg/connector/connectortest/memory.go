@@ -35,6 +35,8 @@ const (
 	Floods      Trouble = "emits without end"
 	Forbidden   Trouble = "is refused one stream"
 	CannotStart Trouble = "cannot connect"
+	Forgets     Trouble = "has forgotten the first half of the window"
+	Leaks       Trouble = "names a credential in what it asked"
 )
 
 // Memory is a connector whose source is a slice. Its zero value reads nothing
@@ -134,8 +136,12 @@ func (m *Memory) Collect(ctx context.Context, req connector.Request, emit func(r
 		case m.Trouble == Forbidden && s.Name == StreamB:
 			cover = refused(cover, s.Needs)
 		case err == nil:
+			if m.Trouble == Forgets {
+				cover.Status, cover.Reason = connector.Partial, "the source keeps half a window"
+				cover.Answered.Start = asked.Start.Add(asked.End.Sub(asked.Start) / 2)
+			}
 			err = m.stream(ctx, s.Name, reach, emit)
-			result.Actions = append(result.Actions, connector.Action{Stream: s.Name, Method: "GET", Target: "memory/" + s.Name, Requests: 1})
+			result.Actions = append(result.Actions, connector.Action{Stream: s.Name, Method: "GET", Target: m.address() + s.Name, Requests: 1})
 		}
 		if err != nil {
 			cover.Status, cover.Answered = connector.Failed, window.Window{}
@@ -144,6 +150,13 @@ func (m *Memory) Collect(ctx context.Context, req connector.Request, emit func(r
 		result.Coverage = append(result.Coverage, cover)
 	}
 	return result, err
+}
+
+func (m *Memory) address() string {
+	if m.Trouble == Leaks {
+		return "https://reader:" + Planted + "@memory/"
+	}
+	return "memory/"
 }
 
 func refused(c connector.Coverage, needs []connector.Grant) connector.Coverage {

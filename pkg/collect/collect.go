@@ -1,0 +1,254 @@
+// Package collect is a run: it asks the sources, side by side and each for
+// itself, makes their records into evidence, keeps what belongs to the window,
+// redacts it, writes it, signs what was and was not collected, and moves the
+// cursors last of all.
+//
+// [Run] reads as the list of its stages. A stage that fails ends the run and
+// takes away what is half-written; a source that fails ends nothing: it is
+// stated in the manifest, and its evidence up to there is kept. A process
+// that is killed at any point leaves the runs and cursors before it whole, and
+// the next run asks for the same windows again.
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rcactl/rcactl/pkg/connector"
+	"github.com/rcactl/rcactl/pkg/cursor"
+	"github.com/rcactl/rcactl/pkg/manifest"
+	"github.com/rcactl/rcactl/pkg/redact"
+	"github.com/rcactl/rcactl/pkg/run"
+	"github.com/rcactl/rcactl/pkg/window"
+)
+
+const (
+	// sideBySide bounds how many sources are asked at once.
+	sideBySide = 8
+	// finishTime is what a run may take, beyond its timeout if need be, to sign
+	// what there is. Throwing it away would be worse than being late.
+	finishTime = time.Minute
+)
+
+// Run does one run. The error is nil when the run is in place, also when it is
+// partial or failed: see Outcome.Statement. Otherwise nothing is left of it,
+// with two exceptions: an error that wraps a [LeakError] names the quarantined
+// directory, and an error beside an Outcome whose Dir is set came after the run
+// was in place, when the ledger or a cursor was moved; the next run then
+// repeats this one's windows. An interrupted run gives the error of ctx.
+func Run(ctx context.Context, o Options) (Outcome, error) {
+	r, err := begin(o)
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer r.end()
+	// Stages before the rename can be interrupted, those after it not.
+	unstoppable := context.WithoutCancel(ctx)
+	for _, stage := range []struct {
+		doing string
+		ctx   context.Context
+		do    func(context.Context) error
+	}{
+		{"open the ledger", ctx, r.openLedger},
+		{"read the cursors", ctx, r.recall},
+		{"make the run directory", ctx, r.create},
+		{"ask the sources", ctx, r.ask},
+		{"finish the evidence", ctx, r.finish},
+		{"prepare the cursors", ctx, r.stageCursors},
+		{"sign", ctx, r.seal},
+		{"put the run in place", ctx, r.commit},
+		{"move the ledger's head", unstoppable, r.advance},
+		{"move the cursors", unstoppable, r.moveCursors},
+	} {
+		err := stage.ctx.Err()
+		if err == nil {
+			err = stage.do(stage.ctx)
+		}
+		if err != nil {
+			return r.outcome, fmt.Errorf("%s: %w", stage.doing, err)
+		}
+	}
+	return r.outcome, nil
+}
+
+// session is the state of a run between its stages.
+type session struct {
+	Options
+	log     *slog.Logger
+	store   cursor.Store
+	id      string
+	started time.Time
+	until   time.Time // frozen before the first request: the end of every window
+	sources []*source
+	ledger  *manifest.Ledger
+	writer  *run.Writer
+	files   []run.File
+	actions map[string]manifest.Actions // by source
+	staged  []cursor.Staged
+	outcome Outcome
+
+	// out guards the writer and both callbacks.
+	out sync.Mutex
+	// broken is the first error of the writer: it ends the run.
+	broken error
+}
+
+func begin(o Options) (*session, error) {
+	if o.Since <= 0 {
+		o.Since = DefaultSince
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = DefaultTimeout
+	}
+	o.Limits = o.Limits.orDefaults()
+	r := &session{Options: o, log: o.Env.Log, store: cursor.Store{Dir: filepath.Join(o.StateDir, "cursors")}}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	names := map[string]bool{}
+	for _, s := range o.Sources {
+		if names[s.Name] {
+			return nil, fmt.Errorf("the source %q is there twice", s.Name)
+		}
+		names[s.Name] = true
+		r.sources = append(r.sources, &source{Source: s})
+	}
+	if !slices.ContainsFunc(o.Sources, func(s Source) bool { return s.Skip == "" }) {
+		return nil, errors.New("no source to ask; configure a connector, or choose one with --connector")
+	}
+	id := make([]byte, 10)
+	if _, err := io.ReadFull(o.Rand, id); err != nil {
+		return nil, fmt.Errorf("make a run id: %w", err)
+	}
+	r.id = fmt.Sprintf("%x", id)
+	r.started = o.Now().UTC().Truncate(time.Microsecond)
+	return r, nil
+}
+
+// end takes away what is half-written and lets the next run in.
+func (r *session) end() {
+	if r.writer != nil {
+		if err := r.writer.Abort(); err != nil {
+			r.log.Warn("an unfinished run directory could not be removed; the next run removes it", "error", err)
+		}
+	}
+	if r.ledger != nil {
+		if err := r.ledger.Close(); err != nil {
+			r.log.Warn("the ledger's lock could not be given back", "error", err)
+		}
+	}
+}
+
+// reserve is what the connectors get less than the run: a tenth, within bounds
+// that leave time to sign in a short run and waste none in a long one.
+func reserve(timeout time.Duration) time.Duration {
+	return min(max(timeout/10, min(time.Second, timeout/2)), 10*time.Second)
+}
+
+// ask lets all sources collect side by side and ends when the last has ended.
+func (r *session) ask(ctx context.Context) error {
+	spare := reserve(r.Timeout)
+	r.until = r.Now().UTC().Truncate(time.Microsecond)
+	if r.Window != nil {
+		r.until = r.Window.End
+	}
+	deadline, stop := context.WithTimeout(ctx, r.Timeout-spare)
+	defer stop()
+	a := asking{
+		options: r.Options, end: r.until, grace: min(spare/2, 2*time.Second), log: r.log,
+		write: func(name string, line redact.Redacted) error {
+			err := r.write(name, line)
+			if err != nil {
+				stop() // a full disk is everybody's
+			}
+			return err
+		},
+	}
+	slots := make(chan struct{}, sideBySide)
+	var all sync.WaitGroup
+	for _, s := range r.sources {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			r.observe(Progress{Source: s.Name})
+			s.ask(deadline, a)
+			r.observe(s.progress())
+		})
+	}
+	all.Wait()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return r.broken
+}
+
+func (r *session) observe(p Progress) {
+	if r.Observe != nil {
+		r.out.Lock()
+		defer r.out.Unlock()
+		r.Observe(p)
+	}
+}
+
+func (r *session) write(name string, line redact.Redacted) error {
+	r.out.Lock()
+	defer r.out.Unlock()
+	if r.broken != nil {
+		return r.broken
+	}
+	if err := r.writer.Append(name, line); err != nil {
+		r.broken = err
+		return err
+	}
+	if r.Evidence != nil {
+		r.Evidence(line.Event())
+	}
+	return nil
+}
+
+func (s *source) progress() Progress {
+	p := Progress{
+		Source: s.Name, Status: s.status, Class: connector.ClassOf(s.err), Error: message(s.err),
+		Target: s.identity.Target, Version: s.identity.Version, Events: s.tallies.events, Took: s.took,
+	}
+	if s.Skip != "" {
+		p.Error = s.Skip
+	}
+	for _, n := range s.tallies.records {
+		p.Records += n
+	}
+	for _, a := range s.result.Actions {
+		p.Requests += a.Requests
+	}
+	return p
+}
+
+// spans is the smallest window that covers all those of streams that gave
+// something.
+func (r *session) spans() window.Window {
+	var all window.Window
+	for _, s := range r.sources {
+		for _, c := range s.coverage {
+			if c.Status != connector.Complete && c.Status != connector.Partial {
+				continue
+			}
+			if all.IsZero() {
+				all = c.Asked
+			}
+			if c.Asked.Start.Before(all.Start) {
+				all.Start = c.Asked.Start
+			}
+			if c.Asked.End.After(all.End) {
+				all.End = c.Asked.End
+			}
+		}
+	}
+	return all
+}

@@ -1,0 +1,451 @@
+package collect_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rcactl/rcactl/pkg/collect"
+	"github.com/rcactl/rcactl/pkg/connector"
+	"github.com/rcactl/rcactl/pkg/connector/connectortest"
+	"github.com/rcactl/rcactl/pkg/evidence"
+	"github.com/rcactl/rcactl/pkg/manifest"
+)
+
+func TestCursorRunsMissNothingAndRepeatNothing(t *testing.T) {
+	h := newHouse(t)
+	m := &connectortest.Memory{Records: connectortest.Signals(60, start(), time.Minute)}
+	source := memory(t, "memory/a", m)
+	var all []string
+	for i, want := range []int{60, 0} {
+		out := h.run(h.options(source))
+		if out.Events != want || out.Genesis != (i == 0) || int(out.Head.Sequence) != i+1 {
+			t.Fatalf("run %d: %+v", i, out)
+		}
+		all = append(all, names(t, out.Dir, "memory")...)
+		if through := h.cursor("memory/a").Streams[connectortest.StreamA]; !through.Equal(h.now) {
+			t.Errorf("the cursor stands at %v, want %v", through, h.now)
+		}
+	}
+	h.now = h.now.Add(30 * time.Minute)
+	// New facts, one of them late, and one that changed since.
+	m.Records = append(m.Records,
+		connectortest.Signal(connectortest.StreamA, "new", h.now.Add(-time.Minute)),
+		connectortest.Signal(connectortest.StreamB, "late", start().Add(58*time.Minute)))
+	m.Records[59].Count = 7
+	out := h.run(h.options(source))
+	got := names(t, out.Dir, "memory")
+	slices.Sort(got)
+	if diff := cmp.Diff([]string{"late", "new", "pod-000059"}, got); diff != "" {
+		t.Error(diff)
+	}
+	slices.Sort(all)
+	if diff := cmp.Diff(namesOf(m.Records[:60]), all); diff != "" {
+		t.Error(diff)
+	}
+	src := sourceOf(t, out, "memory/a")
+	if c := src.Cursor; c == nil || c.Before.SHA256 == "" || c.After.SHA256 == "" || c.Before == c.After {
+		t.Errorf("the manifest does not pin the cursor: %+v", c)
+	}
+	if state := string(h.cursor("memory/a").State); state != "3" {
+		t.Errorf("the connector's state is %q, want 3: it is handed on", state)
+	}
+}
+
+func TestTheSameWindowTwiceGivesTheSameBytes(t *testing.T) {
+	h := newHouse(t)
+	sources := []collect.Source{
+		memory(t, "memory/a", &connectortest.Memory{Records: connectortest.Signals(200, start(), time.Second)}),
+		memory(t, "memory/b", &connectortest.Memory{Records: connectortest.Signals(100, start(), time.Second)}),
+	}
+	h.run(h.options(sources...)) // a cursor run before changes nothing
+	cursors := evidenceFolder(t, filepath.Join(h.state(), "cursors"))
+	o := h.options(sources...)
+	o.Window = hour()
+	first := h.run(o)
+	h.now = h.now.Add(24 * time.Hour)
+	o.Redactor = h.options(sources...).Redactor
+	second := h.run(o)
+	if diff := cmp.Diff(evidenceOf(t, first.Dir, ""), evidenceOf(t, second.Dir, "")); diff != "" {
+		t.Error(diff)
+	}
+	if first.Events != 300 {
+		t.Errorf("%d events", first.Events)
+	}
+	if diff := cmp.Diff(cursors, evidenceFolder(t, filepath.Join(h.state(), "cursors"))); diff != "" {
+		t.Error("a window that somebody named moved a cursor:\n" + diff)
+	}
+	if diff := cmp.Diff(first.Statement.Predicate.Redaction, second.Statement.Predicate.Redaction); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func evidenceFolder(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	entries, err := os.ReadDir(dir)
+	check(t, err)
+	for _, e := range entries {
+		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		check(t, err)
+		files[e.Name()] = string(text)
+	}
+	return files
+}
+
+// One source's trouble is its own: the other's evidence has the same bytes as
+// without it, the manifest says what happened, and nothing of the trouble's
+// text comes out.
+func TestTroubleStaysWhereItIs(t *testing.T) {
+	tests := []struct {
+		trouble connectortest.Trouble
+		status  manifest.Status
+		class   connector.Class
+	}{
+		{connectortest.Panics, manifest.StatusFailed, connector.ClassPanic},
+		{connectortest.HangsUntil, manifest.StatusFailed, connector.ClassTimeout},
+		{connectortest.HangsAlways, manifest.StatusFailed, connector.ClassTimeout},
+		{connectortest.FailsMidway, manifest.StatusFailed, connector.ClassProtocol},
+		{connectortest.Floods, manifest.StatusPartial, connector.ClassBound},
+		{connectortest.Forbidden, manifest.StatusPartial, connector.ClassNone},
+		{connectortest.CannotStart, manifest.StatusFailed, connector.ClassConfig},
+	}
+	good := func(t *testing.T) collect.Source {
+		return memory(t, "memory/good", &connectortest.Memory{Records: connectortest.Signals(50, start(), time.Second)})
+	}
+	alone := newHouse(t)
+	o := alone.options(good(t))
+	o.Window = hour()
+	want := evidenceOf(t, alone.run(o).Dir, "memory/good")
+
+	for _, tt := range tests {
+		t.Run(string(tt.trouble), func(t *testing.T) {
+			h := newHouse(t)
+			h.key = alone.key
+			release := make(chan struct{})
+			defer close(release)
+			bad := memory(t, "memory/bad", &connectortest.Memory{
+				Records: connectortest.Signals(50, start(), time.Second), Trouble: tt.trouble, After: 20, Release: release,
+			})
+			o := h.options(bad, good(t))
+			o.Window, o.Limits.Events, o.Timeout = hour(), 1000, 2*time.Second
+			began := time.Now()
+			out := h.run(o)
+			if took := time.Since(began); took > o.Timeout {
+				t.Errorf("took %v, more than the timeout of the run", took)
+			}
+			src := sourceOf(t, out, "memory/bad")
+			if src.Status != tt.status || src.ErrorClass != string(tt.class) {
+				t.Errorf("status %q, class %q (%s); want %q, %q", src.Status, src.ErrorClass, src.Error, tt.status, tt.class)
+			}
+			if (src.Error == "") != (tt.class == connector.ClassNone) {
+				t.Errorf("error %q for class %q", src.Error, tt.class)
+			}
+			if src := sourceOf(t, out, "memory/good"); src.Status != manifest.StatusComplete || src.Counts["RuntimeSignal"] != 50 {
+				t.Errorf("the other source suffered: %+v", src)
+			}
+			if out.Statement.Predicate.Outcome != manifest.OutcomePartial {
+				t.Errorf("outcome %q", out.Statement.Predicate.Outcome)
+			}
+			if diff := cmp.Diff(want, evidenceOf(t, out.Dir, "memory/good")); diff != "" {
+				t.Error(diff)
+			}
+			h.nowhere(connectortest.Planted)
+		})
+	}
+}
+
+func TestAllSourcesFailedIsStillSigned(t *testing.T) {
+	h := newHouse(t)
+	bad := memory(t, "memory", &connectortest.Memory{Trouble: connectortest.CannotStart})
+	skipped := collect.Source{Name: "postgres", Type: "postgres", Skip: "DATABASE_URL is set; add --connector postgres"}
+	out := h.run(h.options(bad, skipped))
+	if out.Statement.Predicate.Outcome != manifest.OutcomeFailed || out.Statement.Predicate.Signing == nil {
+		t.Errorf("%+v", out.Statement.Predicate)
+	}
+	if src := sourceOf(t, out, "postgres"); src.Status != manifest.StatusSkipped || len(src.Notes) != 1 {
+		t.Errorf("%+v", src)
+	}
+	if _, err := os.Stat(filepath.Join(h.state(), "cursors")); err == nil {
+		t.Error("a source that gave nothing has a cursor")
+	}
+	if _, err := collect.Run(t.Context(), h.options(skipped)); err == nil {
+		t.Error("a run without a source to ask was made")
+	}
+}
+
+// What cannot be redacted is not written, is counted, and is asked for again.
+func TestRedactionFailsClosed(t *testing.T) {
+	h := newHouse(t)
+	m := &connectortest.Memory{Records: connectortest.Signals(10, start(), time.Second)}
+	m.Records[4].First = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) // no JSON for that
+	m.Records[4].Object.Name = connectortest.Planted
+	out := h.run(h.options(memory(t, "memory", m)))
+	src := sourceOf(t, out, "memory")
+	if src.Status != manifest.StatusPartial || out.Events != 9 || out.Statement.Predicate.Redaction.Dropped != 1 {
+		t.Errorf("status %q, %d events, %d dropped", src.Status, out.Events, out.Statement.Predicate.Redaction.Dropped)
+	}
+	if src.Streams[0].Status != manifest.StatusPartial || !strings.Contains(src.Streams[0].Reason, "dropped") || src.Streams[1].Status != manifest.StatusComplete {
+		t.Errorf("%+v", src.Streams)
+	}
+	h.nowhere(connectortest.Planted)
+	if through := h.cursor("memory").Streams; !through[connectortest.StreamA].Equal(start()) || !through[connectortest.StreamB].Equal(h.now) {
+		t.Errorf("cursor %v", through)
+	}
+}
+
+// A stream that failed is asked again from where it stood, for all the time
+// since, and what it told before is not told twice.
+func TestPartialStreamsStandStill(t *testing.T) {
+	h := newHouse(t)
+	m := &connectortest.Memory{Records: connectortest.Signals(60, start(), time.Minute)}
+	source := memory(t, "memory", m)
+	h.run(h.options(source))
+	before := h.now
+
+	m.Trouble = connectortest.Forbidden
+	for range 3 {
+		h.now = h.now.Add(time.Hour)
+		m.Records = append(m.Records,
+			connectortest.Signal(connectortest.StreamA, "a"+h.now.Format("15"), h.now.Add(-time.Minute)),
+			connectortest.Signal(connectortest.StreamB, "b"+h.now.Format("15"), h.now.Add(-time.Minute)))
+		out := h.run(h.options(source))
+		if got := names(t, out.Dir, "memory"); !slices.Equal(got, []string{"a" + h.now.Format("15")}) {
+			t.Errorf("got %v", got)
+		}
+	}
+	if through := h.cursor("memory").Streams; !through[connectortest.StreamB].Equal(before) || !through[connectortest.StreamA].Equal(h.now) {
+		t.Errorf("cursor %v", through)
+	}
+	m.Trouble = connectortest.Healthy
+	out := h.run(h.options(source))
+	if got := names(t, out.Dir, "memory"); !slices.Equal(got, []string{"b14", "b15", "b16"}) {
+		t.Errorf("got %v", got)
+	}
+}
+
+// Nobody can tell what the source has forgotten: asking again would never end.
+func TestForgottenTimeIsNotAskedForEver(t *testing.T) {
+	h := newHouse(t)
+	out := h.run(h.options(memory(t, "memory", &connectortest.Memory{Trouble: connectortest.Forgets})))
+	src := sourceOf(t, out, "memory")
+	if src.Status != manifest.StatusPartial || src.Streams[0].Answered.Start == src.Streams[0].Asked.Start {
+		t.Errorf("%+v", src)
+	}
+	if through := h.cursor("memory").Streams[connectortest.StreamA]; !through.Equal(h.now) {
+		t.Errorf("cursor %v", through)
+	}
+}
+
+func TestClockSkew(t *testing.T) {
+	for _, tt := range []struct{ skew, applied time.Duration }{
+		{time.Second, 0}, {-1999 * time.Millisecond, 0}, {2 * time.Second, 2 * time.Second}, {-time.Hour, -time.Hour},
+	} {
+		t.Run(tt.skew.String(), func(t *testing.T) {
+			h := newHouse(t)
+			var requests []connector.Request
+			m := &connectortest.Memory{
+				Skew: tt.skew, Requests: &requests,
+				Records: connectortest.Signals(60, start().Add(tt.applied), time.Minute), // all inside, in the source's time
+			}
+			o := h.options(memory(t, "memory", m))
+			o.Window = hour()
+			out := h.run(o)
+			if got := requests[0].Window; got != hour().In(tt.applied) {
+				t.Errorf("asked for %v", got)
+			}
+			src := sourceOf(t, out, "memory")
+			if out.Events != 60 || *src.Streams[0].Asked != *hour() || *src.Streams[0].Answered != *hour() {
+				t.Errorf("%d events, %+v", out.Events, src.Streams[0])
+			}
+			if src.Skew == nil || int64(src.Skew.OffsetMilliseconds) != tt.skew.Milliseconds() {
+				t.Errorf("skew %+v", src.Skew)
+			}
+		})
+	}
+}
+
+func TestCursorsThatCannotBeUsed(t *testing.T) {
+	path := func(h *house) string { return filepath.Join(h.state(), "cursors", "memory.json") }
+	tests := map[string]struct {
+		change func(*house, *connectortest.Memory, *collect.Source)
+		want   string
+	}{
+		"corrupt": {func(h *house, _ *connectortest.Memory, _ *collect.Source) {
+			check(h.t, os.WriteFile(path(h), []byte("{"), 0o600))
+		}, "remove the file"},
+		"newer": {func(h *house, _ *connectortest.Memory, _ *collect.Source) {
+			check(h.t, os.WriteFile(path(h), []byte(`{"version":99}`), 0o600))
+		}, "upgrade rcactl"},
+		"other target": {func(_ *house, m *connectortest.Memory, _ *collect.Source) { m.Target = "another" }, `"another"`},
+		"other type":   {func(_ *house, _ *connectortest.Memory, s *collect.Source) { s.Type = "other" }, "belongs to"},
+		"future":       {func(h *house, _ *connectortest.Memory, _ *collect.Source) { h.now = start() }, "in the future"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			m := &connectortest.Memory{Records: connectortest.Signals(10, start(), time.Minute)}
+			source := memory(t, "memory", m)
+			h.run(h.options(source))
+			tt.change(h, m, &source)
+			before, err := os.ReadFile(path(h))
+			check(t, err)
+			out := h.run(h.options(source, memory(t, "other", m)))
+			src := sourceOf(t, out, "memory")
+			if src.Status != manifest.StatusFailed || src.ErrorClass != string(connector.ClassConfig) ||
+				!strings.Contains(src.Error, path(h)) || !strings.Contains(src.Error, tt.want) {
+				t.Errorf("%+v", src)
+			}
+			if other := sourceOf(t, out, "other"); other.Status != manifest.StatusComplete {
+				t.Errorf("the other source suffered: %+v", other)
+			}
+			after, err := os.ReadFile(path(h))
+			check(t, err)
+			if string(before) != string(after) {
+				t.Error("the cursor was overwritten")
+			}
+		})
+	}
+}
+
+func TestAnotherConfigResetsTheCursorAndSaysSo(t *testing.T) {
+	h := newHouse(t)
+	m := &connectortest.Memory{Records: connectortest.Signals(10, start().Add(time.Minute), time.Minute)}
+	source := memory(t, "memory", m)
+	h.run(h.options(source))
+	source.Config = connectortest.Config{Memory: m, Reads: "more"}
+	digest, err := collect.ConfigDigest(source.Config)
+	check(t, err)
+	if digest == source.ConfigDigest {
+		t.Fatal("the digest does not see what the config reads")
+	}
+	source.ConfigDigest = digest
+	m.Target = "another" // the cursor is not used, so its target does not matter
+	out := h.run(h.options(source))
+	src := sourceOf(t, out, "memory")
+	if src.Cursor == nil || src.Cursor.Reset == "" || src.Cursor.Before.SHA256 == "" || out.Events != 10 {
+		t.Errorf("%d events, %+v", out.Events, src.Cursor)
+	}
+	if f := h.cursor("memory"); string(f.State) != "1" || f.ConfigDigest != digest || f.Target != "another" {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestLeaksAreQuarantinedAndNothingMoves(t *testing.T) {
+	h := newHouse(t)
+	m := &connectortest.Memory{Records: connectortest.Signals(10, start(), time.Minute)}
+	source := memory(t, "memory", m)
+	first := h.run(h.options(source))
+	cursors := evidenceFolder(t, filepath.Join(h.state(), "cursors"))
+	m.Trouble = connectortest.Leaks
+	h.now = h.now.Add(time.Minute)
+	out, err := collect.Run(t.Context(), h.options(source))
+	var leak *collect.LeakError
+	if !errors.As(err, &leak) || out.Dir != "" {
+		t.Fatalf("got %+v, %v", out, err)
+	}
+	if strings.Contains(err.Error(), connectortest.Planted) || !strings.Contains(err.Error(), leak.Dir) {
+		t.Errorf("error %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(leak.Dir, "manifest.json")); err == nil {
+		t.Error("it was signed")
+	}
+	if diff := cmp.Diff(cursors, evidenceFolder(t, filepath.Join(h.state(), "cursors"))); diff != "" {
+		t.Error(diff)
+	}
+	m.Trouble = connectortest.Healthy
+	if out := h.run(h.options(source)); out.Head.Sequence != first.Head.Sequence+1 {
+		t.Errorf("head %v", out.Head)
+	}
+}
+
+func TestInterruptionLeavesNothing(t *testing.T) {
+	h := newHouse(t)
+	m := &connectortest.Memory{Records: connectortest.Signals(10, start(), time.Minute)}
+	h.run(h.options(memory(t, "memory", m)))
+	before := evidenceFolder(t, filepath.Join(h.state(), "cursors"))
+	for _, trouble := range []connectortest.Trouble{connectortest.HangsUntil, connectortest.HangsAlways} {
+		release := make(chan struct{})
+		m.Trouble, m.After, m.Release = trouble, 5, release
+		ctx, cancel := context.WithCancel(t.Context())
+		o := h.options(memory(t, "memory", m))
+		o.Window = hour()
+		seen := 0
+		o.Evidence = func(evidence.Event) {
+			if seen++; seen == 2 {
+				cancel()
+			}
+		}
+		began := time.Now()
+		out, err := collect.Run(ctx, o)
+		if !errors.Is(err, context.Canceled) || out.Dir != "" {
+			t.Errorf("%s: %+v, %v", trouble, out, err)
+		}
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("%s: took %v", trouble, took)
+		}
+		close(release)
+		entries, err := os.ReadDir(h.runs())
+		check(t, err)
+		if len(entries) != 1 {
+			t.Errorf("%s: left %v", trouble, entries)
+		}
+	}
+	if diff := cmp.Diff(before, evidenceFolder(t, filepath.Join(h.state(), "cursors"))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestALostLedgerIsAnError(t *testing.T) {
+	h := newHouse(t)
+	source := memory(t, "memory", &connectortest.Memory{})
+	h.run(h.options(source))
+	check(t, os.Remove(filepath.Join(h.state(), "ledger", "head.json")))
+	if _, err := collect.Run(t.Context(), h.options(source)); !errors.Is(err, manifest.ErrNoHead) {
+		t.Errorf("got %v", err)
+	}
+	o := h.options(source)
+	o.LedgerInit = true
+	if out, err := collect.Run(t.Context(), o); err != nil || !out.Genesis {
+		t.Errorf("got %+v, %v", out, err)
+	}
+}
+
+func TestCallbacksTellWhatWasWritten(t *testing.T) {
+	h := newHouse(t)
+	o := h.options(
+		memory(t, "memory/a", &connectortest.Memory{Records: connectortest.Signals(30, start(), time.Minute), Target: "here"}),
+		memory(t, "memory/b", &connectortest.Memory{Records: connectortest.Signals(30, start(), time.Minute), Trouble: connectortest.FailsMidway, After: 10}))
+	var told []string
+	ended := map[string]collect.Progress{}
+	started := 0
+	o.Evidence = func(e evidence.Event) { told = append(told, e.Source.Object.Name) }
+	o.Observe = func(p collect.Progress) {
+		if p.Status == "" {
+			started++
+			return
+		}
+		ended[p.Source] = p
+	}
+	out := h.run(o)
+	written := names(t, out.Dir, "memory")
+	slices.Sort(told)
+	slices.Sort(written)
+	if diff := cmp.Diff(written, told); diff != "" {
+		t.Error(diff)
+	}
+	a, b := ended["memory/a"], ended["memory/b"]
+	if started != 2 || a.Status != connector.Complete || a.Records != 30 || a.Events != 30 || a.Requests != 2 || a.Target != "here" || a.Version != "v1" {
+		t.Errorf("%d started, %+v", started, a)
+	}
+	if b.Status != connector.Failed || b.Class != connector.ClassProtocol || b.Error == "" || b.Events != 5 {
+		t.Errorf("%+v", b)
+	}
+}

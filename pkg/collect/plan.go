@@ -1,0 +1,197 @@
+package collect
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/rcactl/rcactl/pkg/connector"
+	"github.com/rcactl/rcactl/pkg/cursor"
+	"github.com/rcactl/rcactl/pkg/window"
+)
+
+const (
+	// skewThreshold is the smallest clock offset that moves the windows. Below
+	// it the reading is not better than the clock: HTTP dates have whole seconds
+	// and a request takes time.
+	skewThreshold = 2 * time.Second
+	// maxCatchUp bounds how far back a stream is read that has not been answered
+	// in full for long, so that a grant which nobody gives does not make each
+	// run longer than the last.
+	maxCatchUp = 7 * 24 * time.Hour
+	// clockSlack is how far a cursor may be ahead of our clock (it was set back a
+	// little) before that is an error.
+	clockSlack = 5 * time.Minute
+)
+
+// memory is what is known of a source from earlier runs.
+type memory struct {
+	// file is the cursor to go on from; the zero File when there is none, or
+	// when it was reset.
+	file   cursor.File
+	known  bool
+	before cursor.Digest
+	reset  string
+	path   string
+}
+
+// recall reads the cursor of a source.
+func recall(store cursor.Store, s Source) (memory, error) {
+	m := memory{path: store.Path(s.Name)}
+	file, digest, found, err := store.Load(s.Name, s.Type)
+	switch {
+	case err != nil:
+		return m, connector.Errorf(connector.ClassConfig, err, "%v", err)
+	case !found:
+		return m, nil
+	}
+	m.before = digest
+	if file.ConfigDigest != s.ConfigDigest {
+		m.reset = "the config now reads something else than when the cursor was written"
+		return m, nil
+	}
+	m.file, m.known = file, true
+	return m, nil
+}
+
+// checkTarget refuses a cursor that was written for another target.
+func (m memory) checkTarget(target string) error {
+	if !m.known || m.file.Target == "" || target == "" || m.file.Target == target {
+		return nil
+	}
+	return connector.Errorf(connector.ClassConfig, nil,
+		"%s was written for the target %q, and this is %q; give the connector another name, use another --state, or remove the file to start anew",
+		m.path, m.file.Target, target)
+}
+
+// plan is what a source is asked, in the time of our clock.
+type plan struct {
+	window  window.Window
+	streams map[string]window.Window
+	// fromCursor says that nobody named the window; incremental, beyond that,
+	// that there was a cursor to go on from.
+	fromCursor  bool
+	incremental bool
+	// offset is what the source's clock is ahead; zero when it does not matter.
+	offset time.Duration
+	notes  []string
+}
+
+// planFor decides the window of each stream. With an explicit window that is
+// it; else each stream goes on from where it was last answered in full.
+func planFor(o Options, end time.Time, caps connector.Capabilities, m memory, skew connector.Skew) (plan, error) {
+	p := plan{streams: map[string]window.Window{}}
+	if skew.Measured && skew.Offset.Abs() >= skewThreshold {
+		p.offset = skew.Offset
+	}
+	if o.Window != nil {
+		p.window = *o.Window
+		for _, s := range caps.Streams {
+			p.streams[s.Name] = p.window
+		}
+		return p, nil
+	}
+	p.fromCursor, p.incremental = true, m.known
+	p.window = window.Window{Start: end.Add(-o.Since), End: end}
+	for _, s := range caps.Streams {
+		w, note, err := fromCursor(s, end, p.window.Start, m)
+		if err != nil {
+			return plan{}, err
+		}
+		if note != "" {
+			p.notes = append(p.notes, note)
+		}
+		p.streams[s.Name] = w
+		if w.Start.Before(p.window.Start) {
+			p.window.Start = w.Start
+		}
+	}
+	return p, nil
+}
+
+func fromCursor(s connector.Stream, end, first time.Time, m memory) (w window.Window, note string, err error) {
+	through, ok := m.file.Streams[s.Name]
+	switch {
+	case !ok:
+		return window.Window{Start: first, End: end}, "", nil
+	case through.After(end.Add(clockSlack)):
+		return w, "", connector.Errorf(connector.ClassConfig, nil,
+			"%s says that %s was read up to %s, which is in the future; set the clock right, or remove the file to start anew",
+			m.path, s.Name, through.UTC().Format(time.RFC3339))
+	case !through.Before(end):
+		through = end.Add(-time.Second) // our clock was set back a little
+	}
+	w = window.Window{Start: through.UTC(), End: end}
+	if s.Overlap < skewThreshold {
+		// An offset that jitters around the threshold must not tear a gap
+		// between two windows.
+		w = w.Back(skewThreshold - s.Overlap)
+	}
+	if oldest := end.Add(-maxCatchUp); w.Start.Before(oldest) {
+		note = fmt.Sprintf("%s was last answered in full up to %s; only the last %d days of that gap were asked for",
+			s.Name, through.UTC().Format(time.RFC3339), int(maxCatchUp.Hours()/24))
+		w.Start = oldest
+	}
+	return w, note, nil
+}
+
+// request says it to the connector, in the time of the source's clock.
+func (p plan) request(scope connector.Scope, state []byte) connector.Request {
+	req := connector.Request{Window: p.window.In(p.offset), Incremental: p.incremental, Scope: scope, State: state}
+	for name, w := range p.streams {
+		if w != p.window {
+			if req.Streams == nil {
+				req.Streams = map[string]window.Window{}
+			}
+			req.Streams[name] = w.In(p.offset)
+		}
+	}
+	return req
+}
+
+// reach is the window, in the source's time, to which a fact of a stream must
+// belong. An incremental run looks back for late data.
+func (p plan) reach(s connector.Stream) window.Window {
+	w := p.streams[s.Name].In(p.offset)
+	if p.incremental {
+		w = w.Back(s.Overlap)
+	}
+	return w
+}
+
+// next says where each stream's next window starts; whole is false when a
+// stream left something behind.
+func (m memory) next(p plan, coverage []connector.Coverage) (streams map[string]time.Time, whole bool) {
+	streams, whole = map[string]time.Time{}, true
+	for _, c := range coverage {
+		through, known := m.file.Streams[c.Stream]
+		switch {
+		case leavesNothing(c):
+			streams[c.Stream] = p.streams[c.Stream].End
+			if through.After(streams[c.Stream]) {
+				streams[c.Stream] = through
+			}
+		case known:
+			streams[c.Stream], whole = through, false
+		default:
+			// Never answered in full: what came before this first window was
+			// nobody's business, everything since is.
+			streams[c.Stream], whole = p.streams[c.Stream].Start, false
+		}
+	}
+	return streams, whole
+}
+
+// leavesNothing reports whether asking again for the same window would give
+// nothing more. That is so for a complete stream, and for one whose source has
+// forgotten the beginning of the window and answered up to its end.
+func leavesNothing(c connector.Coverage) bool {
+	switch c.Status {
+	case connector.Complete, connector.Skipped:
+		return true
+	case connector.Partial:
+		return c.Class == connector.ClassNone && !c.Truncated && len(c.Missing) == 0 &&
+			!c.Answered.IsZero() && !c.Answered.End.Before(c.Asked.End)
+	case connector.Failed:
+	}
+	return false
+}

@@ -1,0 +1,144 @@
+package collect
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/rcactl/rcactl/pkg/connector"
+	"github.com/rcactl/rcactl/pkg/cursor"
+	"github.com/rcactl/rcactl/pkg/evidence"
+	"github.com/rcactl/rcactl/pkg/normalize"
+	"github.com/rcactl/rcactl/pkg/record"
+	"github.com/rcactl/rcactl/pkg/redact"
+	"github.com/rcactl/rcactl/pkg/window"
+)
+
+// errLate is what a connector gets that emits after it was given up.
+var errLate = errors.New("the collection is over; this record is refused")
+
+// errFull stops a connector that floods.
+var errFull = errors.New("the limit of this source is reached")
+
+// sieve takes the records of one source and lets through what is to be
+// written: normalised, in the window, redacted, and not known yet. It may be
+// called by a connector that was left behind; once closed it lets nothing
+// through, and what it counted stays as it is.
+type sieve struct {
+	source  string
+	reach   map[string]window.Window
+	redact  *redact.Redactor
+	known   *cursor.Seen
+	limits  Limits
+	log     *slog.Logger
+	write   func(redact.Redacted) error
+	mu      sync.Mutex
+	closed  bool
+	tallies tallies
+}
+
+// tallies is what a sieve counted.
+type tallies struct {
+	found    *cursor.Seen // hashes of all lines in the window, known ones too
+	records  map[string]int
+	dropped  map[string]int // by stream: could not be normalised or redacted
+	kinds    map[evidence.Kind]int
+	events   int
+	repeated int
+	bytes    int64
+	full     string // the stream at which the limit was reached
+}
+
+// open readies the sieve and returns it.
+func (s *sieve) open() *sieve {
+	s.tallies = tallies{
+		found: &cursor.Seen{}, records: map[string]int{}, dropped: map[string]int{}, kinds: map[evidence.Kind]int{},
+	}
+	return s
+}
+
+// close gives the tallies and lets nothing more through. It waits for a record
+// that is on its way.
+func (s *sieve) close() tallies {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	return s.tallies
+}
+
+// emit is what the connector calls. An error ends its collection.
+func (s *sieve) emit(r record.Record) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return errLate
+	}
+	stream := r.Stream()
+	reach, ok := s.reach[stream]
+	if !ok {
+		return connector.Errorf(connector.ClassInternal, nil, "a bug in the connector: it emitted a record of the stream %q, which it does not name", stream)
+	}
+	s.tallies.records[stream]++
+	events, err := normalize.Record(s.source, r)
+	if err != nil {
+		s.drop(stream, "normalise", err)
+		return nil
+	}
+	for _, e := range events {
+		if !belongs(e.Span(), reach) {
+			continue
+		}
+		redacted, err := s.redact.Redact(e)
+		if err != nil {
+			s.drop(stream, "redact", err)
+			continue
+		}
+		if err := s.pass(stream, redacted); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drop fails closed: what cannot be redacted is not written, and said.
+func (s *sieve) drop(stream, doing string, err error) {
+	s.tallies.dropped[stream]++
+	s.log.Debug("record dropped", "source", s.source, "stream", stream, "doing", doing, "class", connector.ClassOf(err), "type", fmt.Sprintf("%T", err))
+}
+
+func (s *sieve) pass(stream string, r redact.Redacted) error {
+	line := r.Line()
+	hash := cursor.HashOf(line)
+	if s.tallies.found.Has(hash) || s.known.Has(hash) {
+		s.tallies.found.Add(hash)
+		s.tallies.repeated++
+		return nil
+	}
+	size := int64(len(line)) + 1
+	if s.tallies.events >= s.limits.Events || s.tallies.bytes+size > s.limits.Bytes {
+		s.tallies.full = stream
+		return connector.Errorf(connector.ClassBound, errFull,
+			"the source gave more than %d events or %d MiB; narrow what it reads, or the window", s.limits.Events, s.limits.Bytes>>20)
+	}
+	if err := s.write(r); err != nil {
+		return err
+	}
+	s.tallies.found.Add(hash) // not before it is written: a known line is not written again
+	s.tallies.events++
+	s.tallies.bytes += size
+	s.tallies.kinds[r.Kind()]++
+	return nil
+}
+
+// belongs reports whether a fact touches the window: something about it
+// happened there, or it still stood when it was read and had begun before the
+// window's end.
+func belongs(s evidence.Span, w window.Window) bool {
+	for _, t := range s.Instants {
+		if w.Contains(t) || s.Ongoing && !t.IsZero() && t.Before(w.End) {
+			return true
+		}
+	}
+	return false
+}

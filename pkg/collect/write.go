@@ -1,0 +1,234 @@
+package collect
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/rcactl/rcactl/pkg/connector"
+	"github.com/rcactl/rcactl/pkg/cursor"
+	"github.com/rcactl/rcactl/pkg/manifest"
+	"github.com/rcactl/rcactl/pkg/run"
+)
+
+// LeakError says that the leak check found what looks like a credential in
+// what was written. Nothing was signed, and neither the ledger nor a cursor was
+// moved.
+type LeakError struct {
+	// Dir is where the run was put aside.
+	Dir string
+	// Leaks says where to look; it never holds what was found.
+	Leaks []run.Leak
+}
+
+// Error names the directory and the first finding.
+func (e *LeakError) Error() string {
+	first := e.Leaks[0]
+	return fmt.Sprintf("the leak check found %d lines that look as if they held a credential, the first in %s line %d (%s); the run was put aside in %s",
+		len(e.Leaks), first.File, first.Line, first.Detector, e.Dir)
+}
+
+func (r *session) openLedger(ctx context.Context) error {
+	// Another run of this state may be under way; it is worth waiting for, but
+	// no longer than a run takes.
+	ctx, stop := context.WithTimeout(ctx, r.Timeout)
+	defer stop()
+	keys := r.Keys
+	if r.Signer != nil {
+		keys = append([]crypto.PublicKey{r.Signer.Public()}, keys...)
+	}
+	var err error
+	r.ledger, err = manifest.OpenLedger(ctx, r.StateDir, r.RunsDir, manifest.LedgerOptions{Init: r.LedgerInit, Keys: keys, Random: r.Rand})
+	if err != nil {
+		return err
+	}
+	for _, name := range r.ledger.Adopted() {
+		r.log.Info("a run that was interrupted after it was in place now counts", "run", name)
+	}
+	removed, err := r.ledger.RemoveStale()
+	for _, name := range removed {
+		r.log.Info("an unfinished run was removed", "run", name)
+	}
+	return err
+}
+
+// recall reads the cursors. One that cannot be used is its source's failure.
+func (r *session) recall(context.Context) error {
+	for _, s := range r.sources {
+		if s.Skip == "" {
+			s.memory, s.err = recall(r.store, s.Source)
+		}
+	}
+	return nil
+}
+
+func (r *session) create(context.Context) (err error) {
+	r.writer, err = run.Create(r.RunsDir, manifest.RunName(r.ledger.Next().Sequence, r.id))
+	return err
+}
+
+// finish brings the evidence to disk and has it looked through once more.
+func (r *session) finish(context.Context) error {
+	for _, s := range r.sources {
+		actions := make([]run.Action, len(s.result.Actions))
+		for i, a := range s.result.Actions {
+			actions[i] = run.Action{Stream: a.Stream, Method: a.Method, Target: a.Target, Purpose: a.Purpose, Requests: a.Requests}
+		}
+		if err := r.writer.Actions(s.Name, actions); err != nil {
+			return err
+		}
+	}
+	var err error
+	if r.files, err = r.writer.Finish(); err != nil {
+		return err
+	}
+	if r.actions, err = digestActions(filepath.Join(r.writer.Dir(), run.ActionsFile)); err != nil {
+		return err
+	}
+	return r.scan()
+}
+
+// scan puts the run aside when it holds what looks like a credential.
+func (r *session) scan() error {
+	leaks, err := r.writer.Scan()
+	if err != nil {
+		return err
+	}
+	if len(leaks) == 0 {
+		return nil
+	}
+	dir, err := r.writer.Quarantine()
+	return errors.Join(&LeakError{Dir: dir, Leaks: leaks}, err)
+}
+
+// digestActions gives for each source the number and the digest of its lines.
+func digestActions(path string) (map[string]manifest.Actions, error) {
+	f, err := os.Open(path) //nolint:gosec // G304: a file of the run being written
+	if err != nil {
+		return nil, fmt.Errorf("digest the actions: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	hashes := map[string]hash.Hash{}
+	all := map[string]manifest.Actions{}
+	in := bufio.NewReader(f)
+	for {
+		line, err := in.ReadBytes('\n')
+		if errors.Is(err, io.EOF) && len(line) == 0 {
+			break
+		}
+		var action run.Action
+		if err == nil {
+			err = json.Unmarshal(bytes.TrimSpace(line), &action)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("digest the actions: %w", err)
+		}
+		if hashes[action.Connector] == nil {
+			hashes[action.Connector] = sha256.New()
+		}
+		hashes[action.Connector].Write(line)
+		sum := all[action.Connector]
+		sum.Count++
+		all[action.Connector] = sum
+	}
+	for name, h := range hashes {
+		sum := all[name]
+		sum.Digest.SHA256 = hex.EncodeToString(h.Sum(nil))
+		all[name] = sum
+	}
+	return all, nil
+}
+
+// stageCursors encodes the cursors, so that what they will be is signed before
+// they are moved. A cursor that cannot be encoded stays where it is.
+func (r *session) stageCursors(context.Context) error {
+	if r.Window != nil {
+		return nil
+	}
+	for _, s := range r.sources {
+		// A source that gave nothing leaves its cursor as it was.
+		if s.Skip != "" || s.status == connector.Failed && s.tallies.found.Len() == 0 {
+			continue
+		}
+		file, note := s.next(r.id, r.until)
+		if note != "" {
+			s.notes = append(s.notes, note)
+		}
+		staged, err := r.store.Stage(file)
+		if err != nil {
+			s.notes = append(s.notes, "the cursor was not moved: "+err.Error())
+			s.status = connector.Partial
+			continue
+		}
+		s.after = staged.Digest()
+		r.staged = append(r.staged, staged)
+	}
+	return nil
+}
+
+// next is the cursor after the run.
+func (s *source) next(runID string, now time.Time) (file cursor.File, note string) {
+	streams, whole := s.memory.next(s.plan, s.coverage)
+	seen := s.tallies.found
+	if !whole {
+		// A stream that failed did not find again what it knows.
+		seen = s.memory.file.Seen.Union(seen)
+	}
+	seen, left := seen.Newest(cursor.MaxSeen)
+	if left > 0 {
+		note = fmt.Sprintf("%d lines are too many to be remembered; the next run may write them again", left)
+	}
+	file = cursor.File{
+		Connector: s.Name, Type: s.Type, Target: s.identity.Target, ConfigDigest: s.ConfigDigest,
+		Streams: streams, Seen: seen, State: s.memory.file.State, Run: runID, WrittenAt: now,
+	}
+	if s.clean {
+		file.State = s.result.State
+	}
+	if file.Target == "" {
+		file.Target = s.memory.file.Target
+	}
+	return file, note
+}
+
+func (r *session) seal(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, finishTime)
+	defer stop()
+	head, err := manifest.Seal(ctx, r.writer.Dir(), r.statement(), r.Signer)
+	if err != nil {
+		return err
+	}
+	r.outcome.Head = head
+	// Sealing added the key and the order of the files: tell what was signed.
+	r.outcome.Statement, _, err = manifest.Read(r.writer.Dir())
+	return err
+}
+
+func (r *session) commit(context.Context) error {
+	dir, err := r.writer.Commit()
+	r.outcome.Dir = dir
+	return err
+}
+
+func (r *session) advance(context.Context) error {
+	return r.ledger.Advance(r.outcome.Head)
+}
+
+func (r *session) moveCursors(context.Context) error {
+	var errs []error
+	for _, staged := range r.staged {
+		errs = append(errs, staged.Commit())
+	}
+	return errors.Join(errs...)
+}
