@@ -2,6 +2,7 @@ package redact
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -17,12 +18,23 @@ type detector struct {
 	re    *regexp.Regexp
 	// real looks at the groups of a match; nil takes every match.
 	real func(groups []string) bool
+	// fold says that the words, in lower case, stand for any case.
+	fold bool
 }
 
+// detectors is the list and what wakes its members. It never changes.
 type detectors struct {
-	exact []detector
-	// folded detectors have lower-case words and do not care for case.
-	folded []detector
+	list []detector
+	// pairs finds the bucket of the words that start with two bytes; 0 is none.
+	pairs   *[1 << 16]uint8
+	buckets [][]wake
+}
+
+// wake is a word that makes a detector look.
+type wake struct {
+	word     string
+	fold     bool
+	detector int
 }
 
 // shortest is the length below which nothing is a credential.
@@ -30,41 +42,65 @@ const shortest = 10
 
 func newDetectors() detectors {
 	re := regexp.MustCompile
-	return detectors{
-		exact: []detector{
-			{"private-key", []string{"PRIVATE KEY"}, re(`-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----`), nil},
-			{"age-secret-key", []string{"AGE-SECRET-KEY-1"}, re(`AGE-SECRET-KEY-1[A-Z0-9]{40}`), nil},
-			{"aws-access-key-id", []string{"AKIA", "ASIA"}, re(`\b(?:AKIA|ASIA)[A-Z0-9]{16}\b`), nil},
-			{"github-token", []string{"ghp_", "gho_", "ghs_", "ghu_", "ghr_"}, re(`gh[posur]_[A-Za-z0-9]{36}`), nil},
-			{"github-token", []string{"github_pat_"}, re(`github_pat_[A-Za-z0-9_]{40}`), nil},
-			{"gitlab-token", []string{"glpat-"}, re(`glpat-[A-Za-z0-9_-]{20}`), nil},
-			{"slack-token", []string{"xox"}, re(`\bxox[abeoprs]-[A-Za-z0-9-]{10}`), nil},
-			{"slack-webhook", []string{"hooks.slack.com/"}, re(`hooks\.slack\.com/(?:services|workflows)/T[A-Z0-9]+/[A-Za-z0-9]+/[A-Za-z0-9]{10}`), nil},
-			{"google-api-key", []string{"AIza"}, re(`AIza[A-Za-z0-9_-]{35}`), nil},
-			{"google-oauth-token", []string{"ya29."}, re(`\bya29\.[A-Za-z0-9_-]{20}`), nil},
-			{"jwt", []string{"eyJ"}, re(`\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8}`), nil},
-			{"stripe-key", []string{"k_live_", "k_test_", "whsec_"}, re(`\b(?:[rsp]k_(?:live|test)_[A-Za-z0-9]{16}|whsec_[A-Za-z0-9+/]{24})`), nil},
-			{"npm-token", []string{"npm_"}, re(`\bnpm_[A-Za-z0-9]{36}`), nil},
-			{"docker-token", []string{"dckr_pat_"}, re(`dckr_pat_[A-Za-z0-9_-]{20}`), nil},
-			{"vault-token", []string{"hvs.", "hvb.", "hvr."}, re(`\bhv[sbr]\.[A-Za-z0-9_-]{20}`), nil},
-			{"password-hash", []string{"SCRAM-SHA-256$", "$2a$", "$2b$", "$2y$"}, re(`SCRAM-SHA-256\$[0-9]+:[A-Za-z0-9+/=]{8}|\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}`), nil},
-			{"rcactl-key", []string{keyPrefix}, re(keyPrefix + `[a-z2-7]{40}`), nil},
-			{"url-password", []string{"://"}, re(`[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@"'<>\\]{0,256}:([^\s/@"'<>\\]{1,512})@`), func(g []string) bool { return !masked(g[1]) }},
+	// A word begins here, or after a newline that JSON escaped.
+	const edge = `(?:\b|\\[nrt])`
+	return index([]detector{
+		{"private-key", []string{"PRIVATE KEY"}, re(`-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----`), nil, false},
+		{"age-secret-key", []string{"AGE-SECRET-KEY-1"}, re(`AGE-SECRET-KEY-1[A-Z0-9]{40}`), nil, false},
+		{"aws-access-key-id", []string{"AKIA", "ASIA"}, re(edge + `(?:AKIA|ASIA)[A-Z0-9]{16}\b`), nil, false},
+		{"github-token", []string{"ghp_", "gho_", "ghs_", "ghu_", "ghr_"}, re(`gh[posur]_[A-Za-z0-9]{36}`), nil, false},
+		{"github-token", []string{"github_pat_"}, re(`github_pat_[A-Za-z0-9_]{40}`), nil, false},
+		{"gitlab-token", []string{"glpat-"}, re(`glpat-[A-Za-z0-9_-]{20}`), nil, false},
+		{"slack-token", []string{"xox"}, re(edge + `xox[abeoprs]-[0-9][A-Za-z0-9-]{9}`), nil, false},
+		{"slack-webhook", []string{"hooks.slack.com/"}, re(`hooks\.slack\.com/(?:services|workflows)/T[A-Z0-9]+/[A-Za-z0-9]+/[A-Za-z0-9]{10}`), nil, false},
+		{"google-api-key", []string{"AIza"}, re(`AIza[A-Za-z0-9_-]{35}`), nil, false},
+		{"google-oauth-token", []string{"ya29."}, re(edge + `ya29\.[A-Za-z0-9_-]{20}`), nil, false},
+		{"jwt", []string{"eyJ"}, re(edge + `eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8}`), nil, false},
+		{"stripe-key", []string{"k_live_", "k_test_", "whsec_"}, re(edge + `(?:[rsp]k_(?:live|test)_[A-Za-z0-9]{16}|whsec_[A-Za-z0-9+/]{24})`), nil, false},
+		{"npm-token", []string{"npm_"}, re(edge + `npm_[A-Za-z0-9]{36}`), nil, false},
+		{"docker-token", []string{"dckr_pat_"}, re(`dckr_pat_[A-Za-z0-9_-]{20}`), nil, false},
+		{"vault-token", []string{"hvs.", "hvb.", "hvr."}, re(edge + `hv[sbr]\.[A-Za-z0-9_-]{20}`), nil, false},
+		{"password-hash", []string{"SCRAM-SHA-256$", "$2a$", "$2b$", "$2y$"}, re(`SCRAM-SHA-256\$[0-9]+:[A-Za-z0-9+/=]{8}|\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}`), nil, false},
+		{"rcactl-key", []string{keyPrefix}, re(keyPrefix + `[a-z2-7]{40}`), nil, false},
+		{"url-password", []string{"://"}, re(`[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@"'<>\\]{0,256}:([^\s/@"'<>\\]{1,512})@`), func(g []string) bool { return !masked(g[1]) }, false},
+		{"aws-secret-access-key", []string{"secret"}, re(`(?i)secret[_.-]?(?:access[_.-]?)?key\\*["']?\s*[=:]\s*\\*["']?[A-Za-z0-9/+]{40}`), nil, true},
+		{"azure-key", []string{"accountkey=", "sharedaccesskey="}, re(`(?i)(?:account|sharedaccess)key=[A-Za-z0-9+/]{40}`), nil, true},
+		{"authorization-header", []string{"authorization"}, re(`(?i)authorization\\*["']?\s*[=:]\s*\\*["']?(?:basic|bearer|token|apikey)\s+([A-Za-z0-9+/=._~-]{8})`), func(g []string) bool { return !masked(g[1]) }, true},
+		{"bearer-token", []string{"bearer "}, re(`(?i)\bbearer\s+[A-Za-z0-9._~+/-]{20}`), nil, true},
+		{
+			"assigned-credential",
+			[]string{"password", "passwd", "pwd", "secret", "token", "api_key", "apikey", "api-key"},
+			re(`(?i)([./-]?)(password|passwd|pwd|secret|token|api[_-]?key)(\\*["'])?(\s{0,8})([=:])(\s{0,8})(\\*["'])?([^\s"'\\,;&<>]{6,256})`),
+			assigned, true,
 		},
-		folded: []detector{
-			{"aws-secret-access-key", []string{"secret"}, re(`(?i)secret[_.-]?(?:access[_.-]?)?key\\*["']?\s*[=:]\s*\\*["']?[A-Za-z0-9/+]{40}`), nil},
-			{"azure-key", []string{"accountkey=", "sharedaccesskey="}, re(`(?i)(?:account|sharedaccess)key=[A-Za-z0-9+/]{40}`), nil},
-			{"authorization-header", []string{"authorization"}, re(`(?i)authorization\\*["']?\s*[=:]\s*\\*["']?(?:basic|bearer|token|apikey)\s+([A-Za-z0-9+/=._~-]{8})`), func(g []string) bool { return !masked(g[1]) }},
-			{"bearer-token", []string{"bearer "}, re(`(?i)\bbearer\s+[A-Za-z0-9._~+/-]{20}`), nil},
-			{
-				"assigned-credential",
-				[]string{"password", "passwd", "pwd", "secret", "token", "api_key", "apikey", "api-key"},
-				re(`(?i)([./-]?)(password|passwd|pwd|secret|token|api[_-]?key)(\\*["'])?(\s{0,8})([=:])(\s{0,8})(\\*["'])?([^\s"'\\,;&<>]{6,256})`),
-				assigned,
-			},
-		},
-	}
+	})
 }
+
+func index(list []detector) detectors {
+	d := detectors{list: list, pairs: new([1 << 16]uint8), buckets: make([][]wake, 1)}
+	for i, one := range list {
+		for _, word := range one.words {
+			starts := []string{word[:2]}
+			if one.fold {
+				up := strings.ToUpper(word[:2])
+				starts = []string{word[:2], up, up[:1] + word[1:2], word[:1] + up[1:]}
+				slices.Sort(starts)
+				starts = slices.Compact(starts)
+			}
+			for _, start := range starts {
+				b := &d.pairs[pair(start[0], start[1])]
+				if *b == 0 {
+					*b = uint8(len(d.buckets)) //nolint:gosec // there are fewer than a hundred
+					d.buckets = append(d.buckets, nil)
+				}
+				d.buckets[*b] = append(d.buckets[*b], wake{word, one.fold, i})
+			}
+		}
+	}
+	return d
+}
+
+func pair(a, b byte) uint16 { return uint16(a)<<8 | uint16(b) }
 
 // find names the first detector that a text sets off; empty when none does.
 func (d detectors) find(s string) string {
@@ -76,31 +112,37 @@ func (d detectors) find(s string) string {
 	return found
 }
 
-// each tells of every detector that a text sets off, until yes says stop.
+// each tells of every detector that a text sets off, in the order of the list,
+// until yes says stop.
 func (d detectors) each(s string, yes func(name string) (more bool)) {
-	if len(s) < shortest {
-		return
-	}
-	for i := range d.exact {
-		if d.exact[i].wakes(s) && d.exact[i].in(s) && !yes(d.exact[i].name) {
-			return
-		}
-	}
-	lower := strings.ToLower(s)
-	for i := range d.folded {
-		if d.folded[i].wakes(lower) && d.folded[i].in(s) && !yes(d.folded[i].name) {
+	awake := d.awake(s)
+	for i := 0; awake != 0; i, awake = i+1, awake>>1 {
+		if awake&1 == 1 && d.list[i].in(s) && !yes(d.list[i].name) {
 			return
 		}
 	}
 }
 
-func (d *detector) wakes(s string) bool {
-	for _, word := range d.words {
-		if strings.Contains(s, word) {
-			return true
+// awake says in one pass which detectors have a word in s, one a bit.
+func (d detectors) awake(s string) (set uint64) {
+	if len(s) < shortest {
+		return 0
+	}
+	for i := 0; i+1 < len(s); i++ {
+		b := d.pairs[pair(s[i], s[i+1])]
+		if b == 0 {
+			continue
+		}
+		for _, w := range d.buckets[b] {
+			if len(s)-i < len(w.word) {
+				continue
+			}
+			if here := s[i : i+len(w.word)]; here == w.word || w.fold && strings.EqualFold(here, w.word) {
+				set |= 1 << w.detector
+			}
 		}
 	}
-	return false
+	return set
 }
 
 func (d *detector) in(s string) bool {
