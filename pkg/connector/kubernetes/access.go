@@ -1,0 +1,84 @@
+package kubernetes
+
+import (
+	"context"
+	"fmt"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+
+	"github.com/rcactl/rcactl/pkg/connector"
+)
+
+// verdict is what an access review said.
+type verdict int
+
+const (
+	unsaid verdict = iota // the review itself was not answered: try the list
+	allowed
+	denied
+)
+
+// resource is a kind of object that is listed.
+type resource struct{ group, version, plural, kind string }
+
+func (r resource) path(namespace string) string {
+	path := "/apis/" + r.group + "/" + r.version
+	if r.group == "" {
+		path = "/api/" + r.version
+	}
+	if namespace != "" {
+		path += "/namespaces/" + namespace
+	}
+	return path + "/" + r.plural
+}
+
+// The resources that are listed.
+func deployments() resource  { return resource{"apps", "v1", "deployments", "Deployment"} }
+func replicaSets() resource  { return resource{"apps", "v1", "replicasets", "ReplicaSet"} }
+func statefulSets() resource { return resource{"apps", "v1", "statefulsets", "StatefulSet"} }
+func daemonSets() resource   { return resource{"apps", "v1", "daemonsets", "DaemonSet"} }
+func controllerRevisions() resource {
+	return resource{"apps", "v1", "controllerrevisions", "ControllerRevision"}
+}
+func pods() resource       { return resource{"", "v1", "pods", "Pod"} }
+func events() resource     { return resource{"", "v1", "events", "Event"} }
+func configMaps() resource { return resource{"", "v1", "configmaps", "ConfigMap"} }
+
+// grant is the permission that a verb on a resource needs.
+func grant(verb string, r resource, namespace string) connector.Grant {
+	return connector.Grant{
+		Verb: verb, Group: r.group, Resource: r.plural, Namespace: namespace,
+		Rule: fmt.Sprintf(`- {apiGroups: [%q], resources: [%q], verbs: [%q]}`, r.group, r.plural, verb),
+	}
+}
+
+// review asks the API server whether we may. Only the verdict is used: reasons
+// are text of an authorizer.
+func (c *client) review(ctx context.Context, g connector.Grant) (verdict, error) {
+	body := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+		ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Namespace: g.Namespace, Verb: g.Verb, Group: g.Group, Resource: g.Resource,
+		},
+	}}
+	body.APIVersion, body.Kind = "authorization.k8s.io/v1", "SelfSubjectAccessReview"
+	why := "access review: " + g.Verb + " " + g.Resource
+	var answer authorizationv1.SelfSubjectAccessReview
+	err := c.rest.Post().AbsPath(reviewPath).SetHeader("Accept", asObjects).Body(body).
+		Do(withPurpose(ctx, "", why)).Into(&answer)
+	if err != nil {
+		own := classify(ctx, err, "an access review")
+		if ctx.Err() != nil || own.Class == connector.ClassAuth || own.Class == connector.ClassUnreachable {
+			return unsaid, own
+		}
+		return unsaid, nil // an old or limited server: the list itself will tell
+	}
+	if answer.Status.Allowed {
+		return allowed, nil
+	}
+	// Without a denial and with an evaluation error the authorizer could not
+	// tell; webhooks do that when they are down.
+	if !answer.Status.Denied && answer.Status.EvaluationError != "" {
+		return unsaid, nil
+	}
+	return denied, nil
+}

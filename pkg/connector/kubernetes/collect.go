@@ -1,0 +1,471 @@
+package kubernetes
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/rcactl/rcactl/pkg/connector"
+	"github.com/rcactl/rcactl/pkg/record"
+	"github.com/rcactl/rcactl/pkg/window"
+)
+
+// parallel is how many lists run side by side.
+const parallel = 4
+
+// livePast is how old the end of a window may be for a look to be one at that
+// time: lists show the present, whatever window was asked for.
+const livePast = 2 * time.Minute
+
+// source is one configured cluster.
+type source struct {
+	config     Config
+	api        *client
+	namespaces []string // sorted; "*" alone for all
+	env        connector.Env
+
+	clusterID string
+	guessedID bool
+}
+
+// batch is what lists gave, cut down.
+type batch struct {
+	workloads  []workload
+	revisions  []revision
+	pods       []pod
+	configMaps []record.ConfigMap
+	scalings   map[string][]record.Scaling // by uid of the Deployment
+	// oldest is the oldest last time of an event: younger ones are all there.
+	oldest time.Time
+}
+
+// job is a list and what it gave.
+type job struct {
+	listing
+	batch
+	run func(context.Context, *job) error
+}
+
+// collection is one Collect.
+type collection struct {
+	*source
+	req   connector.Request
+	scope scope
+	emit  func(record.Record) error
+	prior state
+	jobs  []*job
+	// oldest is the oldest event of all lists.
+	oldest time.Time
+	// done says which streams gave all their records away.
+	done  map[string]bool
+	notes []string
+	state []byte
+}
+
+// Collect implements connector.Connector. It lists workloads, ConfigMaps and
+// pods side by side, ties them together and emits them in a fixed order; then
+// it passes the Events on page by page.
+func (s *source) Collect(ctx context.Context, req connector.Request, emit func(record.Record) error) (connector.Result, error) {
+	c := &collection{source: s, req: req, emit: emit, scope: newScope(req.Scope, s.namespaces), done: map[string]bool{}}
+	err := c.collect(ctx)
+	return connector.Result{
+		State: c.state, Coverage: c.coverage(err), Actions: s.api.ledger.take(), Notes: c.notes,
+	}, err
+}
+
+func (c *collection) collect(ctx context.Context) error {
+	if _, err := c.cluster(ctx); err != nil {
+		return err
+	}
+	var err error
+	if c.prior, err = readState(c.req.State); err != nil {
+		return err
+	}
+	c.plan()
+	if err := c.runJobs(ctx); err != nil {
+		return err
+	}
+	all := c.merge()
+	j := join(&all)
+	if err := c.emitAll(ctx, j, all.configMaps); err != nil {
+		return err
+	}
+	if err := c.streamEvents(ctx, j); err != nil {
+		return err
+	}
+	if err := c.usable(); err != nil {
+		return err
+	}
+	c.writeNotes(j)
+	return c.writeState(j)
+}
+
+// plan makes one job for each list but those that are streamed.
+func (c *collection) plan() {
+	streams := c.config.streams()
+	for _, ns := range c.scope.namespaces {
+		add := func(stream string, r resource, run func(context.Context, *job) error) {
+			if slices.Contains(streams, stream) {
+				c.jobs = append(c.jobs, &job{listing: listing{resource: r, stream: stream, namespace: ns}, run: run})
+			}
+		}
+		add(record.StreamWorkloads, deployments(), c.listDeployments)
+		add(record.StreamWorkloads, replicaSets(), c.listReplicaSets)
+		add(record.StreamWorkloads, statefulSets(), c.listStatefulSets)
+		add(record.StreamWorkloads, daemonSets(), c.listDaemonSets)
+		add(record.StreamWorkloads, controllerRevisions(), c.listControllerRevisions)
+		add(record.StreamConfigMaps, configMaps(), c.listConfigMaps)
+		add(record.StreamPods, pods(), c.listPods)
+		add(record.StreamEvents, events(), c.listScalings)
+	}
+}
+
+// runJobs runs the lists, some side by side. Its error is one that ends the
+// whole source.
+func (c *collection) runJobs(ctx context.Context) error {
+	slots := make(chan struct{}, parallel)
+	var wg sync.WaitGroup
+	for _, j := range c.jobs {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			if err := j.run(ctx, j); err != nil {
+				j.err = classify(ctx, err, j.what())
+			}
+		})
+	}
+	wg.Wait()
+	return c.fatal(ctx)
+}
+
+// fatal finds what makes asking on useless: a refused credential, or a context
+// that is done.
+func (c *collection) fatal(ctx context.Context) error {
+	for _, j := range c.jobs {
+		if j.err != nil && j.err.Class == connector.ClassAuth {
+			return j.err
+		}
+	}
+	if ctx.Err() != nil {
+		return classify(ctx, ctx.Err(), "objects of the cluster")
+	}
+	return nil
+}
+
+// usable is the error of a source of which every list failed.
+func (c *collection) usable() error {
+	var first *connector.Error
+	for _, j := range c.jobs {
+		if j.whole() || j.objects > 0 {
+			return nil
+		}
+		if first == nil && j.err != nil {
+			first = j.err
+		}
+	}
+	switch {
+	case len(c.jobs) == 0:
+		return nil
+	case first != nil:
+		return first
+	}
+	return connector.Errorf(connector.ClassForbidden, nil,
+		"every list was refused; give the credential a Role with the rules that the coverage names")
+}
+
+func (c *collection) merge() batch {
+	all := batch{scalings: map[string][]record.Scaling{}}
+	for _, j := range c.jobs {
+		all.workloads = append(all.workloads, j.workloads...)
+		all.revisions = append(all.revisions, j.revisions...)
+		all.pods = append(all.pods, j.pods...)
+		all.configMaps = append(all.configMaps, j.configMaps...)
+		for owner, list := range j.scalings {
+			all.scalings[owner] = append(all.scalings[owner], list...)
+		}
+		c.see(j.oldest)
+		j.batch = batch{}
+	}
+	return all
+}
+
+// see notes the time of an event for coverage.
+func (c *collection) see(t time.Time) {
+	if !t.IsZero() && (c.oldest.IsZero() || t.Before(c.oldest)) {
+		c.oldest = t
+	}
+}
+
+func (c *collection) emitAll(ctx context.Context, j *joined, maps []record.ConfigMap) error {
+	give := func(stream string, r record.Record, o record.Object, service record.Service) error {
+		if err := ctx.Err(); err != nil {
+			return classify(ctx, err, "the "+stream)
+		}
+		if !c.scope.has(o.Namespace, service.Name) {
+			return nil
+		}
+		return c.emit(r)
+	}
+	workloads := append(c.vanished(j), make([]record.Workload, 0, len(j.workloads))...)
+	for _, w := range j.workloads {
+		workloads = append(workloads, w.Workload)
+	}
+	slices.SortStableFunc(workloads, func(a, b record.Workload) int { return compareObjects(a.Object, b.Object) })
+	for _, w := range workloads {
+		if err := give(record.StreamWorkloads, w, w.Object, w.Service); err != nil {
+			return err
+		}
+	}
+	c.done[record.StreamWorkloads] = true
+	slices.SortFunc(maps, func(a, b record.ConfigMap) int { return compareObjects(a.Object, b.Object) })
+	for _, m := range maps {
+		if err := give(record.StreamConfigMaps, m, m.Object, m.Service); err != nil {
+			return err
+		}
+	}
+	c.done[record.StreamConfigMaps] = true
+	for _, p := range j.ordered {
+		for _, sig := range p.signals {
+			sig.Service = j.serviceOfPod(p)
+			if err := give(record.StreamPods, sig, sig.Object, sig.Service); err != nil {
+				return err
+			}
+		}
+	}
+	c.done[record.StreamPods] = true
+	return nil
+}
+
+// streamEvents lists the other Events and emits them as they come.
+func (c *collection) streamEvents(ctx context.Context, j *joined) error {
+	if !slices.Contains(c.config.streams(), record.StreamEvents) {
+		return nil
+	}
+	asked := c.req.WindowOf(record.StreamEvents)
+	start := asked.Start.Add(-seriesLag)
+	for _, first := range slices.Clone(c.jobs) {
+		if first.stream != record.StreamEvents {
+			continue
+		}
+		l := &job{listing: listing{
+			resource: events(), stream: record.StreamEvents, namespace: first.namespace, selector: selectOthers, reviewed: true,
+		}}
+		c.jobs = append(c.jobs, l)
+		if first.refused || first.err != nil {
+			l.refused, l.err = first.refused, first.err
+			continue
+		}
+		err := list(ctx, c.api, &l.listing, newEvents, eventItems, eventMeta, func(e *corev1.Event) error {
+			began, last, _ := eventTimes(e)
+			c.see(last)
+			if last.Before(start) || !began.Before(asked.End) {
+				return nil
+			}
+			sig, ok := c.cutEvent(e, j)
+			if !ok || !c.scope.has(sig.Object.Namespace, sig.Service.Name) {
+				return nil
+			}
+			return c.emit(sig)
+		})
+		if err != nil {
+			return err
+		}
+		if err := c.fatal(ctx); err != nil {
+			return err
+		}
+	}
+	c.done[record.StreamEvents] = true
+	return nil
+}
+
+// whole says whether the list of a kind in a namespace was complete.
+func (c *collection) whole(kind, namespace string) bool {
+	return slices.ContainsFunc(c.jobs, func(j *job) bool {
+		return j.resource.kind == kind && (j.namespace == namespace || j.namespace == "") && j.listing.whole()
+	})
+}
+
+// vanished compares with the last look, unless the window ended so long ago
+// that this look says nothing about its end.
+func (c *collection) vanished(j *joined) []record.Workload {
+	end := c.req.WindowOf(record.StreamWorkloads).End
+	if c.past(end) {
+		return nil
+	}
+	there := func(uid string) bool { return j.byUID[types.UID(uid)] != nil }
+	return c.prior.vanished(c.clusterID, there, end, c.whole)
+}
+
+func (c *collection) past(end time.Time) bool {
+	return c.env.Now != nil && c.env.Now().Sub(end) > livePast
+}
+
+func (c *collection) writeState(j *joined) error {
+	next := c.prior.remember(j.workloads, c.req.WindowOf(record.StreamWorkloads).End, c.whole)
+	raw, err := json.Marshal(next)
+	if err != nil {
+		return connector.Errorf(connector.ClassInternal, err, "the state for the next run cannot be encoded")
+	}
+	if len(raw) > connector.MaxState {
+		c.notes = append(c.notes, fmt.Sprintf(
+			"The list of workloads is too large to be remembered (%d MiB): the next run cannot tell which of them were deleted.", len(raw)>>20))
+		return nil
+	}
+	c.state = raw
+	return nil
+}
+
+// The kinds, each with its list type.
+
+func newEvents() *corev1.EventList                  { return &corev1.EventList{} }
+func eventItems(l *corev1.EventList) []corev1.Event { return l.Items }
+func eventMeta(e *corev1.Event) *metav1.ObjectMeta  { return &e.ObjectMeta }
+func (c *collection) listScalings(ctx context.Context, j *job) error {
+	j.selector = selectScalings
+	j.scalings = map[string][]record.Scaling{}
+	return list(ctx, c.api, &j.listing, newEvents, eventItems, eventMeta, func(e *corev1.Event) error {
+		if _, last, _ := eventTimes(e); j.oldest.IsZero() || last.Before(j.oldest) {
+			j.oldest = last
+		}
+		if owner, all := scalings(e); owner != "" {
+			j.scalings[owner] = append(j.scalings[owner], all...)
+		}
+		return nil
+	})
+}
+
+func (c *collection) listDeployments(ctx context.Context, j *job) error {
+	return list(ctx, c.api, &j.listing,
+		func() *appsv1.DeploymentList { return &appsv1.DeploymentList{} },
+		func(l *appsv1.DeploymentList) []appsv1.Deployment { return l.Items },
+		func(d *appsv1.Deployment) *metav1.ObjectMeta { return &d.ObjectMeta },
+		func(d *appsv1.Deployment) error { j.workloads = append(j.workloads, c.cutDeployment(d)); return nil })
+}
+
+func (c *collection) listStatefulSets(ctx context.Context, j *job) error {
+	return list(ctx, c.api, &j.listing,
+		func() *appsv1.StatefulSetList { return &appsv1.StatefulSetList{} },
+		func(l *appsv1.StatefulSetList) []appsv1.StatefulSet { return l.Items },
+		func(d *appsv1.StatefulSet) *metav1.ObjectMeta { return &d.ObjectMeta },
+		func(d *appsv1.StatefulSet) error { j.workloads = append(j.workloads, c.cutStatefulSet(d)); return nil })
+}
+
+func (c *collection) listDaemonSets(ctx context.Context, j *job) error {
+	return list(ctx, c.api, &j.listing,
+		func() *appsv1.DaemonSetList { return &appsv1.DaemonSetList{} },
+		func(l *appsv1.DaemonSetList) []appsv1.DaemonSet { return l.Items },
+		func(d *appsv1.DaemonSet) *metav1.ObjectMeta { return &d.ObjectMeta },
+		func(d *appsv1.DaemonSet) error { j.workloads = append(j.workloads, c.cutDaemonSet(d)); return nil })
+}
+
+func (c *collection) listReplicaSets(ctx context.Context, j *job) error {
+	return list(ctx, c.api, &j.listing,
+		func() *appsv1.ReplicaSetList { return &appsv1.ReplicaSetList{} },
+		func(l *appsv1.ReplicaSetList) []appsv1.ReplicaSet { return l.Items },
+		func(rs *appsv1.ReplicaSet) *metav1.ObjectMeta { return &rs.ObjectMeta },
+		func(rs *appsv1.ReplicaSet) error {
+			if r, ok := cutReplicaSet(rs); ok {
+				j.revisions = append(j.revisions, r)
+			}
+			return nil
+		})
+}
+
+func (c *collection) listControllerRevisions(ctx context.Context, j *job) error {
+	return list(ctx, c.api, &j.listing,
+		func() *appsv1.ControllerRevisionList { return &appsv1.ControllerRevisionList{} },
+		func(l *appsv1.ControllerRevisionList) []appsv1.ControllerRevision { return l.Items },
+		func(cr *appsv1.ControllerRevision) *metav1.ObjectMeta { return &cr.ObjectMeta },
+		func(cr *appsv1.ControllerRevision) error {
+			if r, ok := cutControllerRevision(cr); ok {
+				j.revisions = append(j.revisions, r)
+			}
+			return nil
+		})
+}
+
+func (c *collection) listPods(ctx context.Context, j *job) error {
+	return list(ctx, c.api, &j.listing,
+		func() *corev1.PodList { return &corev1.PodList{} },
+		func(l *corev1.PodList) []corev1.Pod { return l.Items },
+		func(p *corev1.Pod) *metav1.ObjectMeta { return &p.ObjectMeta },
+		func(p *corev1.Pod) error { j.pods = append(j.pods, c.cutPod(p)); return nil })
+}
+
+func (c *collection) listConfigMaps(ctx context.Context, j *job) error {
+	j.accept = asMetadata
+	return list(ctx, c.api, &j.listing,
+		func() *metav1.PartialObjectMetadataList { return &metav1.PartialObjectMetadataList{} },
+		func(l *metav1.PartialObjectMetadataList) []metav1.PartialObjectMetadata { return l.Items },
+		func(m *metav1.PartialObjectMetadata) *metav1.ObjectMeta { return &m.ObjectMeta },
+		func(m *metav1.PartialObjectMetadata) error {
+			if cm, ok := c.cutConfigMap(m); ok {
+				j.configMaps = append(j.configMaps, cm)
+			}
+			return nil
+		})
+}
+
+// scope is what the command line left of the config's namespaces.
+type scope struct {
+	namespaces []string // "" for all
+	services   map[string]bool
+}
+
+func newScope(s connector.Scope, namespaces []string) scope {
+	out := scope{}
+	wanted := map[string]bool{}
+	for _, service := range s.Services {
+		if out.services == nil {
+			out.services = map[string]bool{}
+		}
+		out.services[service] = true
+		ns, _, _ := strings.Cut(service, "/")
+		wanted[ns] = true
+	}
+	for _, ns := range namespaces {
+		switch {
+		case ns == allNamespaces && len(wanted) == 0:
+			out.namespaces = append(out.namespaces, "")
+		case ns == allNamespaces:
+			for ns := range wanted {
+				out.namespaces = append(out.namespaces, ns)
+			}
+		case len(wanted) == 0 || wanted[ns]:
+			out.namespaces = append(out.namespaces, ns)
+		}
+	}
+	slices.Sort(out.namespaces)
+	return out
+}
+
+// has reports whether a record of that service was asked for.
+func (s scope) has(namespace, service string) bool {
+	return s.services == nil || s.services[namespace+"/"+service]
+}
+
+// clip cuts the answered window at the oldest event that the server still has.
+func (c *collection) clip(asked window.Window) (window.Window, string) {
+	if c.oldest.IsZero() {
+		// Nothing tells how long events are kept, but that there are none now.
+		at := window.Window{Start: asked.End.Add(-time.Second), End: asked.End}
+		if at.Start.Before(asked.Start) {
+			at.Start = asked.Start
+		}
+		return at, "there are no Events; how long this API server keeps them is not known (one hour by default)"
+	}
+	if !c.oldest.After(asked.Start) || !c.oldest.Before(asked.End) {
+		return asked, ""
+	}
+	return window.Window{Start: c.oldest, End: asked.End},
+		"the oldest Event that the API server still has is younger than the start of the window (it keeps them for an hour by default)"
+}

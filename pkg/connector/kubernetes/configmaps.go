@@ -1,0 +1,23 @@
+package kubernetes
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/rcactl/rcactl/pkg/record"
+)
+
+// leaderAnnotation marks a ConfigMap that is a lock: it changes every few
+// seconds and configures nothing.
+const leaderAnnotation = "control-plane.alpha.kubernetes.io/leader"
+
+// cutConfigMap keeps when it changed and by which program, and its keys.
+func (s *source) cutConfigMap(m *metav1.PartialObjectMetadata) (record.ConfigMap, bool) {
+	if _, lock := m.Annotations[leaderAnnotation]; lock {
+		return record.ConfigMap{}, false
+	}
+	service, _ := s.labelled(m.Labels)
+	return record.ConfigMap{
+		Object: s.object("ConfigMap", &m.ObjectMeta), Service: service, Created: m.CreationTimestamp.UTC(),
+		Managers: managers(m.ManagedFields), Keys: dataKeys(m.ManagedFields),
+	}, true
+}

@@ -1,0 +1,136 @@
+package kubernetes
+
+import (
+	"regexp"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/rcactl/rcactl/pkg/record"
+)
+
+// Two lists of Events that share none: scalings are needed for the workloads,
+// which come first, and the rest is streamed afterwards.
+const (
+	reasonScaling  = "ScalingReplicaSet"
+	selectScalings = "reason=" + reasonScaling
+	selectOthers   = "reason!=" + reasonScaling
+)
+
+// seriesLag is how late the newer recorder writes a repeated event down.
+const seriesLag = 30 * time.Minute
+
+// eventTimes reads both styles of recorder. The older one sets first, last and
+// count; the newer one eventTime and a series.
+func eventTimes(e *corev1.Event) (first, last time.Time, count int32) {
+	candidates := []time.Time{e.LastTimestamp.Time, e.EventTime.Time, e.FirstTimestamp.Time, e.CreationTimestamp.Time}
+	count = e.Count
+	if e.Series != nil {
+		candidates = append(candidates, e.Series.LastObservedTime.Time)
+		count = e.Series.Count
+	}
+	for _, t := range candidates {
+		if t.After(last) {
+			last = t
+		}
+	}
+	for _, t := range []time.Time{e.FirstTimestamp.Time, e.EventTime.Time, e.CreationTimestamp.Time} {
+		if !t.IsZero() {
+			first = t
+			break
+		}
+	}
+	return first.UTC(), last.UTC(), max(count, 1)
+}
+
+// scalings reads a ScalingReplicaSet event. One that was counted up tells of
+// its first and its last time.
+func scalings(e *corev1.Event) (deployment string, out []record.Scaling) {
+	what, ok := readScaled(e.Message)
+	if !ok || e.InvolvedObject.Kind != "Deployment" || e.InvolvedObject.UID == "" {
+		return "", nil
+	}
+	first, last, count := eventTimes(e)
+	one := record.Scaling{Revision: what.replicaSet, From: what.from, To: what.to, Time: first}
+	out = append(out, one)
+	if count > 1 && last.After(first) {
+		one.Time = last
+		out = append(out, one)
+	}
+	return string(e.InvolvedObject.UID), out
+}
+
+// cutEvent makes a signal of a warning, and of the few events of type Normal
+// that tell of trouble.
+func (s *source) cutEvent(e *corev1.Event, joined *joined) (record.Signal, bool) {
+	if e.Type != corev1.EventTypeWarning && !isWellKnown(e.Reason) {
+		return record.Signal{}, false
+	}
+	first, last, count := eventTimes(e)
+	f := readMessage(e.Reason, e.Message)
+	reason := reasonWord(e.Reason)
+	if reason == "" {
+		reason = "Unknown"
+	}
+	sig := record.Signal{
+		From: record.StreamEvents, Object: s.involved(e), Class: f.class, Detail: f.detail, Image: f.image,
+		Key: string(e.UID) + "/" + itoa(int64(count)), Reason: reason, Count: count, First: first, Last: last,
+	}
+	if sig.Object.Kind == "Pod" {
+		sig.Container = containerOf(e.InvolvedObject.FieldPath)
+	}
+	sig.Service = joined.serviceOf(sig.Object)
+	sig.Node = nodeOf(e, joined)
+	if p := joined.pods[sig.Object.UID]; p != nil && f.class == record.SignalImagePull && sig.Image == "" {
+		sig.Image = p.image(sig.Container)
+	}
+	return sig, true
+}
+
+var (
+	objectKind = regexp.MustCompile(`^[A-Z][A-Za-z0-9]{0,62}$`)
+	objectName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.:]{0,251}[a-z0-9])?$`)
+	objectUID  = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9._]{0,126}[A-Za-z0-9])?$`)
+)
+
+// involved names the object of an event. Whoever may create events chooses
+// these texts, and the API hardly checks them.
+func (s *source) involved(e *corev1.Event) record.Object {
+	o := e.InvolvedObject
+	out := record.Object{Cluster: s.clusterID, Kind: "Unknown", Name: "(invalid name)"}
+	if objectKind.MatchString(o.Kind) {
+		out.Kind = o.Kind
+	}
+	if objectName.MatchString(o.Name) {
+		out.Name = o.Name
+	}
+	if namespaceName.MatchString(o.Namespace) {
+		out.Namespace = o.Namespace
+	}
+	if objectUID.MatchString(string(o.UID)) {
+		out.UID = string(o.UID)
+	}
+	return out
+}
+
+// nodeOf says where it happened: on the node of the pod, else where the kubelet
+// that tells of it runs.
+func nodeOf(e *corev1.Event, joined *joined) string {
+	if e.InvolvedObject.Kind == "Node" && objectName.MatchString(e.InvolvedObject.Name) {
+		return e.InvolvedObject.Name
+	}
+	if p := joined.pods[string(e.InvolvedObject.UID)]; p != nil {
+		return p.node
+	}
+	host := e.Source.Host
+	if e.Source.Component != "kubelet" {
+		host = ""
+	}
+	if e.ReportingController == "kubelet" && host == "" {
+		host = e.ReportingInstance
+	}
+	if !objectName.MatchString(host) {
+		return ""
+	}
+	return host
+}

@@ -1,0 +1,152 @@
+package kubernetes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rcactl/rcactl/pkg/connector"
+)
+
+// reviewPath is the only path that may be posted to.
+const reviewPath = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+
+// maxAnswer bounds one answer of the server, after decompression. A page of 500
+// large objects is a tenth of it.
+const maxAnswer = 256 << 20
+
+// errNotARead stops a request that would change the cluster. It is a bug in
+// this package when it shows.
+var errNotARead = errors.New("a request that does not only read was stopped")
+
+// errTooLarge says that an answer went beyond maxAnswer.
+var errTooLarge = errors.New("the answer is too large")
+
+// gate is the transport that every request of this package goes through. It
+// lets only reads pass, writes down what was asked, bounds the answers and
+// reads the server's clock.
+type gate struct {
+	next   http.RoundTripper
+	prefix string // path of the API server, when it stands behind one
+	ledger *ledger
+	now    func() time.Time
+}
+
+// RoundTrip implements http.RoundTripper.
+func (g *gate) RoundTrip(req *http.Request) (*http.Response, error) {
+	path := strings.TrimPrefix(req.URL.Path, g.prefix)
+	if !reads(req.Method, path) {
+		return nil, fmt.Errorf("%w: %s %s", errNotARead, req.Method, path)
+	}
+	g.ledger.note(req.Context(), req.Method, path)
+	sent := g.clock()
+	resp, err := g.next.RoundTrip(req)
+	if err != nil {
+		return resp, err
+	}
+	g.ledger.readClock(resp.Header.Get("Date"), sent, g.clock())
+	resp.Body = &boundedBody{ReadCloser: resp.Body, left: maxAnswer}
+	return resp, nil
+}
+
+func (g *gate) clock() time.Time {
+	if g.now == nil {
+		return time.Time{}
+	}
+	return g.now()
+}
+
+func reads(method, path string) bool {
+	return method == http.MethodGet || method == http.MethodPost && path == reviewPath
+}
+
+// boundedBody fails, rather than ends, beyond its bound.
+type boundedBody struct {
+	io.ReadCloser
+	left int64
+}
+
+// Read implements io.Reader.
+func (b *boundedBody) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errTooLarge
+	}
+	n, err := b.ReadCloser.Read(p)
+	b.left -= int64(n)
+	return n, err
+}
+
+// purpose says what a request is for; it travels in the request's context.
+type purpose struct{ stream, why string }
+
+type purposeKey struct{}
+
+func withPurpose(ctx context.Context, stream, why string) context.Context {
+	return context.WithValue(ctx, purposeKey{}, purpose{stream, why})
+}
+
+// ledger collects what was asked, and what the server's clock said.
+type ledger struct {
+	mu      sync.Mutex
+	actions map[connector.Action]int // keyed without Requests
+	skew    connector.Skew
+}
+
+func (l *ledger) note(ctx context.Context, method, path string) {
+	p, _ := ctx.Value(purposeKey{}).(purpose)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.actions == nil {
+		l.actions = map[connector.Action]int{}
+	}
+	l.actions[connector.Action{Stream: p.stream, Method: method, Target: path, Purpose: p.why}]++
+}
+
+// readClock compares the Date of the first answer with the middle of its
+// request. Date has a resolution of one second and is cut, not rounded: half a
+// second is added, so that the error is at most that either way.
+func (l *ledger) readClock(date string, sent, received time.Time) {
+	server, err := http.ParseTime(date)
+	if err != nil || sent.IsZero() {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.skew.Measured {
+		middle := sent.Add(received.Sub(sent) / 2)
+		l.skew = connector.Skew{Measured: true, Offset: server.Add(time.Second / 2).Sub(middle)}
+	}
+}
+
+func (l *ledger) clock() connector.Skew {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.skew
+}
+
+// take hands over the actions since the last call, in a stable order: first
+// what belongs to no stream, then stream by stream.
+func (l *ledger) take() []connector.Action {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	actions := make([]connector.Action, 0, len(l.actions))
+	for action, n := range l.actions {
+		action.Requests = n
+		actions = append(actions, action)
+	}
+	l.actions = nil
+	order := append([]string{""}, allStreams()...)
+	slices.SortFunc(actions, func(a, b connector.Action) int {
+		if d := slices.Index(order, a.Stream) - slices.Index(order, b.Stream); d != 0 {
+			return d
+		}
+		return strings.Compare(a.Method+" "+a.Target+" "+a.Purpose, b.Method+" "+b.Target+" "+b.Purpose)
+	})
+	return actions
+}

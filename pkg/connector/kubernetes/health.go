@@ -1,0 +1,129 @@
+package kubernetes
+
+import (
+	"context"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/rcactl/rcactl/pkg/connector"
+	"github.com/rcactl/rcactl/pkg/record"
+)
+
+// lateData is how far back a continued run looks: stamps have a resolution of
+// one second, and lists take a while.
+const lateData = time.Minute
+
+// resources lists what a stream reads.
+func resources(stream string) []resource {
+	switch stream {
+	case record.StreamWorkloads:
+		return []resource{deployments(), replicaSets(), statefulSets(), daemonSets(), controllerRevisions()}
+	case record.StreamConfigMaps:
+		return []resource{configMaps()}
+	case record.StreamPods:
+		return []resource{pods()}
+	case record.StreamEvents:
+		return []resource{events()}
+	}
+	return nil
+}
+
+// Capabilities implements connector.Connector.
+func (s *source) Capabilities() connector.Capabilities {
+	out := connector.Capabilities{NeverReads: []string{
+		"values of ConfigMaps: only their metadata is asked for",
+		"Secrets",
+		"values of environment variables, commands and arguments of containers",
+		"annotations, but for the revision numbers and the time of a restart",
+		"logs of containers",
+		"the text of Events and of status messages beyond well-known words, image names and numbers",
+	}}
+	for _, name := range s.config.streams() {
+		stream := connector.Stream{Name: name, Incremental: true, Overlap: lateData}
+		if name == record.StreamEvents {
+			stream.Overlap = seriesLag + lateData
+		}
+		for _, r := range resources(name) {
+			stream.Needs = append(stream.Needs, grant("list", r, ""))
+		}
+		out.Streams = append(out.Streams, stream)
+	}
+	return out
+}
+
+// HealthCheck implements connector.Connector. It asks for the version and for
+// access reviews, and lists nothing.
+func (s *source) HealthCheck(ctx context.Context) connector.Health {
+	var h connector.Health
+	version, err := s.api.serverVersion(ctx)
+	h.Skew, h.Version = s.api.ledger.clock(), version
+	if err != nil && !apierrors.IsForbidden(err) {
+		own := classify(ctx, err, "its version")
+		h.Reachable = own.Class == connector.ClassAuth
+		h.Err = own
+		return h
+	}
+	h.Reachable = true
+	for _, g := range s.needs() {
+		v, err := s.api.review(ctx, g)
+		if err != nil {
+			h.Err = err
+			return h
+		}
+		switch v {
+		case allowed:
+			h.Authenticated = true
+		case denied:
+			h.Authenticated = true
+			h.Missing = append(h.Missing, g)
+		case unsaid:
+		}
+	}
+	for _, g := range s.unneeded() {
+		if v, err := s.api.review(ctx, g); err == nil && v == allowed {
+			h.Excess = append(h.Excess, g)
+		}
+	}
+	return h
+}
+
+// needs lists the grants that the config needs.
+func (s *source) needs() []connector.Grant {
+	var out []connector.Grant
+	for _, ns := range s.namespaces {
+		for _, stream := range s.config.streams() {
+			for _, r := range resources(stream) {
+				out = append(out, grant("list", r, bare(ns)))
+			}
+		}
+	}
+	return out
+}
+
+// unneeded lists grants that rcactl never uses and that would hurt in the wrong
+// hands.
+func (s *source) unneeded() []connector.Grant {
+	secrets := resource{"", "v1", "secrets", "Secret"}
+	var out []connector.Grant
+	for _, ns := range s.namespaces {
+		out = append(out,
+			grant("list", secrets, bare(ns)), grant("create", pods(), bare(ns)), grant("delete", pods(), bare(ns)),
+			grant("patch", deployments(), bare(ns)), grant("update", configMaps(), bare(ns)))
+	}
+	return out
+}
+
+// bare is the namespace in the words of the API: empty for all.
+func bare(ns string) string {
+	if ns == allNamespaces {
+		return ""
+	}
+	return ns
+}
+
+// Interface checks.
+var (
+	_ connector.Connector  = (*source)(nil)
+	_ connector.Identifier = (*source)(nil)
+)

@@ -1,0 +1,235 @@
+package kubernetes
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/rcactl/rcactl/pkg/record"
+)
+
+// name is what an object is called within its kind.
+type objectKey struct{ kind, namespace, name string }
+
+// joined is what was listed, tied together by owners and names.
+type joined struct {
+	workloads []*workload // sorted by namespace, kind, name
+	byUID     map[types.UID]*workload
+	byName    map[objectKey]*workload
+	// replicaSets by uid and by name, for pods and events.
+	setByUID  map[types.UID]*revision
+	setByName map[objectKey]*revision
+	pods      map[string]*pod
+	ordered   []*pod // sorted by namespace, name
+}
+
+// join ties revisions, pods and scalings to their workloads.
+func join(b *batch) *joined {
+	j := &joined{
+		byUID: map[types.UID]*workload{}, byName: map[objectKey]*workload{},
+		setByUID: map[types.UID]*revision{}, setByName: map[objectKey]*revision{}, pods: map[string]*pod{},
+	}
+	for i := range b.workloads {
+		w := &b.workloads[i]
+		j.workloads = append(j.workloads, w)
+		j.byUID[types.UID(w.Object.UID)] = w
+		j.byName[objectKey{w.Object.Kind, w.Object.Namespace, w.Object.Name}] = w
+	}
+	slices.SortFunc(j.workloads, func(a, c *workload) int { return compareObjects(a.Object, c.Object) })
+	j.joinPods(b)
+	for owner, list := range b.scalings {
+		if w := j.byUID[types.UID(owner)]; w != nil {
+			w.Scalings = list
+			slices.SortFunc(w.Scalings, compareScalings)
+		}
+	}
+	j.joinRevisions(b)
+	return j
+}
+
+func (j *joined) joinPods(b *batch) {
+	for i := range b.pods {
+		p := &b.pods[i]
+		j.pods[p.object.UID] = p
+		j.ordered = append(j.ordered, p)
+	}
+	slices.SortFunc(j.ordered, func(a, c *pod) int { return compareObjects(a.object, c.object) })
+}
+
+func (j *joined) joinRevisions(b *batch) {
+	byRevision := map[types.UID]*revision{} // ReplicaSets
+	byHash := map[objectKey]*revision{}     // ControllerRevisions, by owner and hash
+	for i := range b.revisions {
+		r := &b.revisions[i]
+		if r.hash != "" {
+			byHash[objectKey{string(r.owner), r.namespace, r.hash}] = r
+			continue
+		}
+		byRevision[types.UID(r.UID)] = r
+		j.setByUID[types.UID(r.UID)] = r
+		j.setByName[objectKey{"ReplicaSet", r.namespace, r.Name}] = r
+	}
+	for _, p := range j.ordered {
+		r := byRevision[p.owner]
+		if r == nil {
+			r = byHash[objectKey{string(p.owner), p.object.Namespace, p.revision}]
+		}
+		if r != nil {
+			r.addPod(p)
+		}
+	}
+	for i := range b.revisions {
+		r := &b.revisions[i]
+		if w := j.byUID[r.owner]; w != nil {
+			r.ScaledUp = lastScaleUp(w.Scalings, r.Name)
+			w.Revisions = append(w.Revisions, r.Revision)
+		}
+	}
+	for _, w := range j.workloads {
+		sortRevisions(w.Revisions)
+		// A StatefulSet that has settled on a later revision has finished its
+		// rollout, whatever its pods suffer now.
+		if n := len(w.Revisions); w.settled && w.Rollout.State == record.RolloutUnknown && n > 0 && w.Revisions[n-1].Number > 1 {
+			w.Rollout.State = record.RolloutComplete
+		}
+	}
+}
+
+// conflict marks a container whose pods run different digests.
+const conflict = "-"
+
+// addPod counts a pod of the revision and takes the digests that it runs.
+func (r *revision) addPod(p *pod) {
+	r.Pods++
+	if r.FirstPod.IsZero() || p.created.Before(r.FirstPod) {
+		r.FirstPod = p.created
+	}
+	for _, running := range p.containers {
+		for i := range r.Containers {
+			c := &r.Containers[i]
+			if c.Name != running.Name || running.Digest == "" {
+				continue
+			}
+			if r.digests == nil {
+				r.digests = map[string]string{}
+			}
+			switch r.digests[c.Name] {
+			case "", running.Digest:
+				r.digests[c.Name], c.Digest = running.Digest, running.Digest
+			default:
+				r.digests[c.Name], c.Digest = conflict, ""
+			}
+		}
+	}
+}
+
+func lastScaleUp(list []record.Scaling, name string) (last time.Time) {
+	for _, s := range list {
+		if s.Revision == name && s.From == 0 && s.To > 0 && s.Time.After(last) {
+			last = s.Time
+		}
+	}
+	return last
+}
+
+func compareObjects(a, b record.Object) int {
+	for _, d := range []int{
+		strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Kind, b.Kind),
+		strings.Compare(a.Name, b.Name), strings.Compare(a.UID, b.UID),
+	} {
+		if d != 0 {
+			return d
+		}
+	}
+	return 0
+}
+
+func compareScalings(a, b record.Scaling) int {
+	if d := a.Time.Compare(b.Time); d != 0 {
+		return d
+	}
+	if d := strings.Compare(a.Revision, b.Revision); d != 0 {
+		return d
+	}
+	return int(a.From) - int(b.From)
+}
+
+// serviceOf finds the service of an object that an event is about.
+func (j *joined) serviceOf(o record.Object) record.Service {
+	switch o.Kind {
+	case "Deployment", "StatefulSet", "DaemonSet":
+		if w := j.byUID[types.UID(o.UID)]; w != nil {
+			return w.Service
+		}
+		return generated(j.byName[objectKey{o.Kind, o.Namespace, o.Name}])
+	case "ReplicaSet":
+		if r := j.setByUID[types.UID(o.UID)]; r != nil {
+			return owned(j.byUID[r.owner])
+		}
+		return generated(j.byName[objectKey{"Deployment", o.Namespace, withoutSuffix(o.Name)}])
+	case "Pod":
+		if p := j.pods[o.UID]; p != nil {
+			return j.serviceOfPod(p)
+		}
+		return j.serviceOfGonePod(o)
+	}
+	return record.Service{}
+}
+
+// serviceOfPod goes up the owners, else by the pod's own labels, else by the
+// name of its owner, which was made from the workload's.
+func (j *joined) serviceOfPod(p *pod) record.Service {
+	if w := j.byUID[p.owner]; w != nil {
+		return owned(w)
+	}
+	if r := j.setByUID[p.owner]; r != nil && j.byUID[r.owner] != nil {
+		return owned(j.byUID[r.owner])
+	}
+	switch {
+	case p.own.Name != "":
+		return p.own
+	case p.ownerKind == "ReplicaSet" && withoutSuffix(p.ownerName) != "":
+		return record.Service{Name: withoutSuffix(p.ownerName), Basis: "generated name"}
+	case p.ownerKind == "StatefulSet", p.ownerKind == "DaemonSet":
+		return record.Service{Name: p.ownerName, Basis: "owner"}
+	}
+	return record.Service{}
+}
+
+// serviceOfGonePod knows a pod that no longer exists by its name.
+func (j *joined) serviceOfGonePod(o record.Object) record.Service {
+	parent := withoutSuffix(o.Name)
+	if r := j.setByName[objectKey{"ReplicaSet", o.Namespace, parent}]; r != nil {
+		return generated(j.byUID[r.owner])
+	}
+	for _, kind := range []string{"DaemonSet", "StatefulSet"} {
+		if w := j.byName[objectKey{kind, o.Namespace, parent}]; w != nil {
+			return generated(w)
+		}
+	}
+	return record.Service{}
+}
+
+// withoutSuffix drops the last part of a generated name.
+func withoutSuffix(name string) string {
+	if i := strings.LastIndexByte(name, '-'); i > 0 {
+		return name[:i]
+	}
+	return ""
+}
+
+func owned(w *workload) record.Service {
+	if w == nil {
+		return record.Service{}
+	}
+	return record.Service{Name: w.Service.Name, Basis: "owner"}
+}
+
+func generated(w *workload) record.Service {
+	if w == nil {
+		return record.Service{}
+	}
+	return record.Service{Name: w.Service.Name, Basis: "generated name"}
+}

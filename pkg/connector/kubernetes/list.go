@@ -1,0 +1,156 @@
+package kubernetes
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/rcactl/rcactl/pkg/connector"
+)
+
+// listing is one list in one namespace: what is asked, and how it went.
+type listing struct {
+	resource  resource
+	stream    string
+	namespace string // empty for all
+	// selector is a field selector; accept is the form of the answer.
+	selector, accept string
+
+	// reviewed says that an access review was asked for already.
+	reviewed bool
+
+	// objects counts what was taken. A listing that is not whole has missed
+	// objects: refused, failed, cut at the bound, or expired twice.
+	objects   int
+	truncated bool
+	restarted bool
+	refused   bool
+	err       *connector.Error
+}
+
+func (l *listing) whole() bool { return l.err == nil && !l.refused && !l.truncated }
+
+// what names the listing in sentences.
+func (l *listing) what() string {
+	if l.namespace == "" {
+		return "the " + l.resource.plural + " of all namespaces"
+	}
+	return "the " + l.resource.plural + " of namespace " + l.namespace
+}
+
+// pager is a page as it arrives: a list type of the API.
+type pager interface {
+	runtime.Object
+	metav1.ListInterface
+}
+
+// list asks for permission, then for page after page, and hands each object
+// to take, no object twice. How it went is written into l; the error is only
+// that of take.
+func list[T any, P pager](ctx context.Context, c *client, l *listing, page func() P, items func(P) []T, meta func(*T) *metav1.ObjectMeta, take func(*T) error) error {
+	if !l.mayList(ctx, c) {
+		return nil
+	}
+	seen := seenSet{}
+	token := ""
+	for {
+		p := page()
+		limit := min(c.pageSize, c.maxObjects-l.objects)
+		if l.restarted {
+			limit = c.pageSize // what was seen comes again
+		}
+		if err := l.fetch(ctx, c, token, limit, p); err != nil {
+			// A continue token lives about five minutes. The list then starts
+			// again, once: a server that cannot finish it in time never will.
+			if token != "" && !l.restarted && isExpired(err) {
+				l.restarted, token = true, ""
+				continue
+			}
+			l.fail(ctx, err)
+			return nil
+		}
+		all := items(p)
+		for i := range all {
+			if !seen.add(string(meta(&all[i]).UID)) {
+				continue
+			}
+			if l.objects == c.maxObjects {
+				l.truncated = true
+				return nil
+			}
+			l.objects++
+			if err := take(&all[i]); err != nil {
+				return err
+			}
+		}
+		if token = p.GetContinue(); token == "" {
+			return nil
+		}
+		if l.objects >= c.maxObjects {
+			l.truncated = true
+			return nil
+		}
+	}
+}
+
+func (l *listing) mayList(ctx context.Context, c *client) bool {
+	if l.reviewed {
+		return true
+	}
+	v, err := c.review(ctx, grant("list", l.resource, l.namespace))
+	if err != nil {
+		l.err = classify(ctx, err, l.what())
+		return false
+	}
+	l.refused = v == denied
+	return !l.refused
+}
+
+func (l *listing) fetch(ctx context.Context, c *client, token string, limit int, into runtime.Object) error {
+	query := url.Values{"limit": {strconv.Itoa(max(limit, 1))}}
+	if token != "" {
+		query.Set("continue", token)
+	}
+	if l.selector != "" {
+		query.Set("fieldSelector", l.selector)
+	}
+	accept := l.accept
+	if accept == "" {
+		accept = asObjects
+	}
+	return c.get(withPurpose(ctx, l.stream, "list"), l.resource.path(l.namespace), query, accept, into)
+}
+
+func (l *listing) fail(ctx context.Context, err error) {
+	if apierrors.IsForbidden(err) {
+		l.refused = true
+		return
+	}
+	l.err = classify(ctx, err, l.what())
+}
+
+func isExpired(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status) && status.Status().Code == http.StatusGone
+}
+
+// seenSet remembers objects in 16 bytes each: a list that starts again would
+// otherwise give them twice.
+type seenSet map[[16]byte]struct{}
+
+func (s seenSet) add(uid string) bool {
+	sum := sha256.Sum256([]byte(uid))
+	key := [16]byte(sum[:16])
+	if _, ok := s[key]; ok {
+		return false
+	}
+	s[key] = struct{}{}
+	return true
+}

@@ -1,0 +1,89 @@
+package kubernetes
+
+import (
+	"encoding/json"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/rcactl/rcactl/pkg/record"
+)
+
+// controllerManager is the field manager of Kubernetes' own controllers, the
+// HPA among them.
+const controllerManager = "kube-controller-manager"
+
+// maxFields bounds one entry of managedFields that is looked into; an object
+// has at most 1.5 MiB in all.
+const maxFields = 1 << 20
+
+// A field manager is free text of at most 128 characters by the API's rules.
+var managerName = regexp.MustCompile(`^[\x21-\x7e]([\x20-\x7e]{0,126}[\x21-\x7e])?$`)
+
+// managers cuts managedFields down to who wrote when. Left out are the status
+// subresource and Kubernetes' own controllers, but for scale: that entry is the
+// HPA's.
+func managers(entries []metav1.ManagedFieldsEntry) []record.Manager {
+	var out []record.Manager
+	for _, e := range entries {
+		switch {
+		case e.Time == nil, e.Subresource != "" && e.Subresource != "scale":
+			continue
+		case e.Subresource == "" && e.Manager == controllerManager, !managerName.MatchString(e.Manager):
+			continue
+		}
+		out = append(out, record.Manager{
+			Name: e.Manager, Subresource: e.Subresource, Time: e.Time.UTC(),
+			Template: e.Subresource == "" && e.FieldsV1 != nil && ownsTemplate(e.FieldsV1.GetRawBytes()),
+		})
+	}
+	slices.SortStableFunc(out, func(a, b record.Manager) int {
+		if d := a.Time.Compare(b.Time); d != 0 {
+			return d
+		}
+		return strings.Compare(a.Name+"\x00"+a.Subresource, b.Name+"\x00"+b.Subresource)
+	})
+	return out
+}
+
+// ownsTemplate reports whether a field set has fields of the pod template.
+func ownsTemplate(fieldsV1 []byte) bool {
+	return len(fieldSet(fieldSet(fieldSet(fieldsV1)["f:spec"])["f:template"])) > 0
+}
+
+// dataKeys lists the keys of a ConfigMap that field sets name, sorted.
+func dataKeys(entries []metav1.ManagedFieldsEntry) []string {
+	keys := map[string]bool{}
+	for _, e := range entries {
+		if e.FieldsV1 == nil {
+			continue
+		}
+		top := fieldSet(e.FieldsV1.GetRawBytes())
+		for _, field := range []string{"f:data", "f:binaryData"} {
+			for name := range fieldSet(top[field]) {
+				if key, ok := strings.CutPrefix(name, "f:"); ok && configMapKey.MatchString(key) {
+					keys[key] = true
+				}
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(keys))
+}
+
+// configMapKey is what the API accepts as a key.
+var configMapKey = regexp.MustCompile(`^[-._a-zA-Z0-9]{1,253}$`)
+
+// fieldSet reads one level of a FieldsV1; nil when it is none.
+func fieldSet(raw []byte) map[string]json.RawMessage {
+	if len(raw) == 0 || len(raw) > maxFields {
+		return nil
+	}
+	var set map[string]json.RawMessage
+	if json.Unmarshal(raw, &set) != nil {
+		return nil
+	}
+	return set
+}

@@ -1,0 +1,190 @@
+package kubernetes
+
+import (
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/rcactl/rcactl/pkg/record"
+)
+
+// pod is a pod cut down: what ties it to its workload, what runs, what hurts.
+type pod struct {
+	object    record.Object
+	created   time.Time
+	ownerKind string
+	ownerName string
+	owner     types.UID
+	// revision is the label by which it names a ControllerRevision.
+	revision string
+	// own is the service that its own labels name, for pods without a workload.
+	own        record.Service
+	node       string
+	containers []record.Container
+	signals    []record.Signal
+}
+
+// image is what a container was told to run.
+func (p *pod) image(name string) string {
+	for _, c := range p.containers {
+		if c.Name == name {
+			return c.Image
+		}
+	}
+	return ""
+}
+
+func (s *source) cutPod(p *corev1.Pod) pod {
+	out := pod{
+		object: s.object("Pod", &p.ObjectMeta), created: p.CreationTimestamp.UTC(),
+		revision: p.Labels[revisionHashLabel], node: p.Spec.NodeName,
+		containers: containers(&p.Spec),
+	}
+	if owner := metav1.GetControllerOf(p); owner != nil {
+		out.ownerKind, out.ownerName, out.owner = owner.Kind, owner.Name, owner.UID
+	}
+	out.own, _ = s.labelled(p.Labels)
+	for _, status := range containerStatuses(p) {
+		for i := range out.containers {
+			if out.containers[i].Name == status.Name {
+				out.containers[i].Digest = runningDigest(status.ImageID)
+			}
+		}
+	}
+	out.signals = podSignals(p, &out)
+	return out
+}
+
+func containerStatuses(p *corev1.Pod) []corev1.ContainerStatus {
+	return slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses, p.Status.EphemeralContainerStatuses)
+}
+
+// podSignals says what hurts in a pod: one signal for a container and class.
+func podSignals(p *corev1.Pod, cut *pod) []record.Signal {
+	var out []record.Signal
+	add := func(sig record.Signal) {
+		sig.From, sig.Object, sig.Node = record.StreamPods, cut.object, cut.node
+		sig.Reason = reasonWord(sig.Reason)
+		if sig.Count == 0 {
+			sig.Count = 1
+		}
+		if sig.Container != "" && sig.Class == record.SignalImagePull {
+			sig.Image = cut.image(sig.Container)
+		}
+		same := func(o record.Signal) bool { return o.Container == sig.Container && o.Class == sig.Class }
+		if !slices.ContainsFunc(out, same) {
+			out = append(out, sig)
+		}
+	}
+	since := unreadySince(p)
+	if p.Status.Phase == corev1.PodFailed && p.Status.Reason == "Evicted" {
+		at := conditionSince(p, corev1.DisruptionTarget, corev1.ConditionTrue)
+		if at.IsZero() {
+			at = since
+		}
+		add(record.Signal{Class: record.SignalEvicted, Reason: "Evicted", First: at, Last: at})
+	}
+	for _, c := range p.Status.Conditions {
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
+			add(record.Signal{Class: record.SignalUnschedulable, Reason: c.Reason, First: c.LastTransitionTime.UTC(), Ongoing: true})
+		}
+	}
+	for _, status := range containerStatuses(p) {
+		if sig, ok := waitingSignal(status, since); ok {
+			add(sig)
+		}
+		// The number tells the containers of one name apart: the first has 0.
+		if sig, ok := exitSignal(status, status.State.Terminated, status.RestartCount, p); ok {
+			add(sig)
+		}
+		if sig, ok := exitSignal(status, status.LastTerminationState.Terminated, status.RestartCount-1, p); ok {
+			add(sig)
+		}
+	}
+	return out
+}
+
+// waitingClass sorts the reasons for which a container waits. Others, such as
+// ContainerCreating, do not hurt.
+func waitingClass(reason string) (record.SignalClass, bool) {
+	switch reason {
+	case "CrashLoopBackOff":
+		return record.SignalCrashLoop, true
+	case "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed":
+		return record.SignalImagePull, true
+	case "CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreCreateHookError", "PreStartHookError", "PostStartHookError":
+		return record.SignalContainerConfig, true
+	}
+	return "", false
+}
+
+// waitingSignal reads the waiting state. It has no time of its own: since is
+// when the pod became unready.
+func waitingSignal(status corev1.ContainerStatus, since time.Time) (record.Signal, bool) {
+	waiting := status.State.Waiting
+	if waiting == nil {
+		return record.Signal{}, false
+	}
+	class, ok := waitingClass(waiting.Reason)
+	if !ok {
+		return record.Signal{}, false
+	}
+	sig := record.Signal{
+		Class: class, Key: status.Name, Container: status.Name, Reason: waiting.Reason,
+		First: since, Ongoing: true, Restarts: new(status.RestartCount),
+	}
+	switch class {
+	case record.SignalImagePull:
+		sig.Detail = pullDetail(waiting.Message)
+	case record.SignalCrashLoop:
+		sig.Count = status.RestartCount
+		if last := status.LastTerminationState.Terminated; last != nil {
+			sig.ExitCode = new(last.ExitCode)
+		}
+	}
+	return sig, true
+}
+
+// exitSignal reads an end of a container that was a failure.
+func exitSignal(status corev1.ContainerStatus, end *corev1.ContainerStateTerminated, number int32, p *corev1.Pod) (record.Signal, bool) {
+	if end == nil {
+		return record.Signal{}, false
+	}
+	class := record.SignalContainerExit
+	switch {
+	case end.Reason == "OOMKilled":
+		class = record.SignalOOMKilled
+	case end.ExitCode == 0, p.DeletionTimestamp != nil:
+		return record.Signal{}, false // a pod that is told to stop may exit as it likes
+	}
+	at := end.FinishedAt.UTC()
+	if end.FinishedAt.IsZero() {
+		at = p.CreationTimestamp.UTC()
+	}
+	return record.Signal{
+		Class: class, Key: status.Name + "/" + itoa(int64(number)), Container: status.Name, Reason: end.Reason,
+		First: at, Last: at, ExitCode: new(end.ExitCode), Restarts: new(status.RestartCount),
+	}, true
+}
+
+// unreadySince is when the pod became unready, else when it was created.
+func unreadySince(p *corev1.Pod) time.Time {
+	for _, condition := range []corev1.PodConditionType{corev1.PodReady, corev1.ContainersReady} {
+		if at := conditionSince(p, condition, corev1.ConditionFalse); !at.IsZero() {
+			return at
+		}
+	}
+	return p.CreationTimestamp.UTC()
+}
+
+func conditionSince(p *corev1.Pod, condition corev1.PodConditionType, status corev1.ConditionStatus) time.Time {
+	for _, c := range p.Status.Conditions {
+		if c.Type == condition && c.Status == status && !c.LastTransitionTime.IsZero() {
+			return c.LastTransitionTime.UTC()
+		}
+	}
+	return time.Time{}
+}

@@ -1,0 +1,117 @@
+package kubernetes
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"maps"
+	"regexp"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/rcactl/rcactl/pkg/record"
+)
+
+const (
+	restartedAtAnnotation = "kubectl.kubernetes.io/restartedAt"
+	podTemplateHashLabel  = "pod-template-hash"
+	revisionHashLabel     = "controller-revision-hash"
+)
+
+// template is a pod template cut down.
+type template struct {
+	digest      string
+	restartedAt time.Time
+	containers  []record.Container
+}
+
+// cutTemplate digests the template without what a restart or the controller
+// itself writes into it. The digest stays in memory: it is only compared.
+func cutTemplate(t *corev1.PodTemplateSpec) template {
+	bare := *t
+	bare.Annotations = without(t.Annotations, restartedAtAnnotation)
+	bare.Labels = without(t.Labels, podTemplateHashLabel)
+	raw, err := bare.Marshal() // maps in the order of their keys
+	if err != nil {
+		raw = nil // cannot happen for what was just decoded; no digest equals none
+	}
+	sum := sha256.Sum256(raw)
+	return template{
+		digest:      hex.EncodeToString(sum[:]),
+		restartedAt: restartedAt(t.Annotations),
+		containers:  containers(&t.Spec),
+	}
+}
+
+// cutRawTemplate does the same for the patch that a ControllerRevision holds.
+// ok is false when there is no pod template in it.
+func cutRawTemplate(raw []byte) (template, bool) {
+	var typed struct {
+		Spec struct {
+			Template *corev1.PodTemplateSpec `json:"template"`
+		} `json:"spec"`
+	}
+	if len(raw) == 0 || json.Unmarshal(raw, &typed) != nil || typed.Spec.Template == nil {
+		return template{}, false
+	}
+	return cutTemplate(typed.Spec.Template), true
+}
+
+func without(m map[string]string, key string) map[string]string {
+	if _, ok := m[key]; ok {
+		m = maps.Clone(m)
+		delete(m, key)
+	}
+	if len(m) == 0 {
+		return nil
+	}
+	return m
+}
+
+// restartedAt reads what "kubectl rollout restart" writes: a time with a zone.
+func restartedAt(annotations map[string]string) time.Time {
+	t, err := time.Parse(time.RFC3339, annotations[restartedAtAnnotation])
+	if err != nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+func containers(spec *corev1.PodSpec) []record.Container {
+	out := make([]record.Container, 0, len(spec.InitContainers)+len(spec.Containers))
+	for _, c := range spec.InitContainers {
+		out = append(out, record.Container{Name: c.Name, Init: true, Image: imageRef(c.Image)})
+	}
+	for _, c := range spec.Containers {
+		out = append(out, record.Container{Name: c.Name, Image: imageRef(c.Image)})
+	}
+	return out
+}
+
+// A reference to an image has no scheme, no user and no query: what has one is
+// not written down, since it may be a credential.
+var imageReference = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*(:[0-9]+)?(/[A-Za-z0-9._-]+)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@[A-Za-z0-9_+.-]+:[0-9a-fA-F]{32,128})?$`)
+
+// invalidImage stands for a reference that no registry would take.
+const invalidImage = "(not an image reference)"
+
+func imageRef(s string) string {
+	s = strings.TrimSpace(s)
+	if len(s) > 512 || !imageReference.MatchString(s) {
+		return invalidImage
+	}
+	return s
+}
+
+var imageDigest = regexp.MustCompile(`@(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$`)
+
+// runningDigest is the digest in a status' imageID. One without a repository is
+// the id of an image config on that node, which no registry knows.
+func runningDigest(imageID string) string {
+	if m := imageDigest.FindStringSubmatch(imageID); m != nil {
+		return m[1]
+	}
+	return ""
+}

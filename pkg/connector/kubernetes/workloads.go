@@ -1,0 +1,266 @@
+package kubernetes
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/rcactl/rcactl/pkg/record"
+)
+
+const (
+	revisionAnnotation        = "deployment.kubernetes.io/revision"
+	revisionHistoryAnnotation = "deployment.kubernetes.io/revision-history"
+)
+
+// revision is a ReplicaSet or a ControllerRevision, cut down, with what ties it
+// to its owner and its pods.
+type revision struct {
+	record.Revision
+	namespace string
+	owner     types.UID
+	// hash is the value of the label by which pods name a ControllerRevision.
+	hash string
+	// digests are those that pods told of, by container; see addPod.
+	digests map[string]string
+}
+
+// defaultHistory is how many old revisions a workload keeps when nobody says.
+const defaultHistory = 10
+
+// workload is a record in the making.
+type workload struct {
+	record.Workload
+	// history is revisionHistoryLimit.
+	history int32
+	// settled is that of a StatefulSet.
+	settled bool
+}
+
+func (s *source) cutDeployment(d *appsv1.Deployment) workload {
+	w := s.cutWorkload("Deployment", &d.ObjectMeta, &d.Spec.Template, d.Spec.RevisionHistoryLimit)
+	w.Desired = replicas(d.Spec.Replicas)
+	w.Rollout = deploymentRollout(d)
+	return w
+}
+
+func (s *source) cutStatefulSet(d *appsv1.StatefulSet) workload {
+	w := s.cutWorkload("StatefulSet", &d.ObjectMeta, &d.Spec.Template, d.Spec.RevisionHistoryLimit)
+	w.Desired = replicas(d.Spec.Replicas)
+	w.Rollout.State, w.settled = statefulSetState(d), settled(d)
+	return w
+}
+
+func (s *source) cutDaemonSet(d *appsv1.DaemonSet) workload {
+	w := s.cutWorkload("DaemonSet", &d.ObjectMeta, &d.Spec.Template, d.Spec.RevisionHistoryLimit)
+	w.Desired = -1
+	w.Rollout.State = daemonSetState(d)
+	return w
+}
+
+func (s *source) cutWorkload(kind string, meta *metav1.ObjectMeta, t *corev1.PodTemplateSpec, history *int32) workload {
+	w := workload{history: defaultHistory}
+	if history != nil {
+		w.history = *history
+	}
+	w.Object = s.object(kind, meta)
+	w.Service = s.service(meta.Name, meta.Labels, t.Labels)
+	w.Created = meta.CreationTimestamp.UTC()
+	if meta.DeletionTimestamp != nil {
+		w.Deleted = meta.DeletionTimestamp.UTC()
+	}
+	w.Managers = managers(meta.ManagedFields)
+	return w
+}
+
+func (s *source) object(kind string, meta *metav1.ObjectMeta) record.Object {
+	return record.Object{Cluster: s.clusterID, Kind: kind, Namespace: meta.Namespace, Name: meta.Name, UID: string(meta.UID)}
+}
+
+// service names the service of a workload: the first label that it or its pods
+// carry, else its own name.
+func (s *source) service(name string, labels ...map[string]string) record.Service {
+	if service, ok := s.labelled(labels...); ok {
+		return service
+	}
+	return record.Service{Name: name, Basis: "workload name"}
+}
+
+func (s *source) labelled(labels ...map[string]string) (record.Service, bool) {
+	for _, key := range s.config.ServiceLabels {
+		for _, set := range labels {
+			if value := set[key]; value != "" {
+				return record.Service{Name: value, Basis: "label " + key}, true
+			}
+		}
+	}
+	return record.Service{}, false
+}
+
+func replicas(n *int32) int32 {
+	if n == nil {
+		return 1
+	}
+	return *n
+}
+
+// deploymentRollout reads the Progressing condition. A Deployment that is
+// complete stays so when pods fail later.
+func deploymentRollout(d *appsv1.Deployment) record.Rollout {
+	r := record.Rollout{State: record.RolloutUnknown}
+	n := replicas(d.Spec.Replicas)
+	full := d.Status.ObservedGeneration >= d.Generation &&
+		d.Status.UpdatedReplicas == n && d.Status.Replicas == n && d.Status.AvailableReplicas == n
+	if full {
+		r.State = record.RolloutComplete
+	}
+	i := slices.IndexFunc(d.Status.Conditions, func(c appsv1.DeploymentCondition) bool { return c.Type == appsv1.DeploymentProgressing })
+	if i < 0 {
+		if !full {
+			r.State = record.RolloutProgressing
+		}
+		return r
+	}
+	c := d.Status.Conditions[i]
+	r.Reason, r.Updated = reasonWord(c.Reason), c.LastUpdateTime.UTC()
+	switch {
+	case c.Reason == "NewReplicaSetAvailable":
+		r.State = record.RolloutComplete
+	case c.Reason == "ProgressDeadlineExceeded", c.Reason == "ReplicaSetCreateError":
+		r.State = record.RolloutFailed
+	case full:
+		// Paused and complete: the condition tells of the pause, and its time is
+		// not that of the completion.
+		r.Updated = time.Time{}
+	case d.Spec.Paused:
+		r.State = record.RolloutPaused
+	default:
+		r.State = record.RolloutProgressing
+	}
+	return r
+}
+
+// statefulSetState: the controller moves currentRevision only when every pod
+// was updated and ready, so that it proves completion for good.
+func statefulSetState(d *appsv1.StatefulSet) record.RolloutState {
+	n, status := replicas(d.Spec.Replicas), d.Status
+	rolling := d.Spec.UpdateStrategy.RollingUpdate
+	switch {
+	case status.ObservedGeneration < d.Generation:
+		return record.RolloutProgressing
+	case settled(d) && status.ReadyReplicas >= n:
+		return record.RolloutComplete
+	case settled(d), d.Spec.UpdateStrategy.Type == appsv1.OnDeleteStatefulSetStrategyType:
+		return record.RolloutUnknown
+	case rolling != nil && rolling.Partition != nil && *rolling.Partition > 0 && status.UpdatedReplicas >= n-*rolling.Partition:
+		return record.RolloutPaused
+	}
+	return record.RolloutProgressing
+}
+
+// settled says that the last update was completed, or that there was none yet.
+func settled(d *appsv1.StatefulSet) bool {
+	return d.Status.UpdateRevision != "" && d.Status.CurrentRevision == d.Status.UpdateRevision
+}
+
+// daemonSetState does not claim that a rollout is under way when all pods have
+// the newest template and some are not ready: that may be a sick node, long
+// after.
+func daemonSetState(d *appsv1.DaemonSet) record.RolloutState {
+	status := d.Status
+	switch {
+	case status.ObservedGeneration < d.Generation:
+		return record.RolloutProgressing
+	case status.UpdatedNumberScheduled >= status.DesiredNumberScheduled && status.NumberAvailable >= status.DesiredNumberScheduled:
+		return record.RolloutComplete
+	case status.UpdatedNumberScheduled >= status.DesiredNumberScheduled, d.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType:
+		return record.RolloutUnknown
+	}
+	return record.RolloutProgressing
+}
+
+// cutReplicaSet takes what the rollout history needs; ok is false for one that
+// is no revision of anything, or has no number yet.
+func cutReplicaSet(rs *appsv1.ReplicaSet) (revision, bool) {
+	owner := metav1.GetControllerOf(rs)
+	number, err := strconv.ParseInt(rs.Annotations[revisionAnnotation], 10, 64)
+	if owner == nil || owner.Kind != "Deployment" || err != nil || number < 1 {
+		return revision{}, false
+	}
+	t := cutTemplate(&rs.Spec.Template)
+	return revision{
+		owner: owner.UID, namespace: rs.Namespace,
+		Revision: record.Revision{
+			Name: rs.Name, UID: string(rs.UID), Number: number,
+			Former:  formerNumbers(rs.Annotations[revisionHistoryAnnotation], number),
+			Created: rs.CreationTimestamp.UTC(), Template: t.digest, RestartedAt: t.restartedAt, Containers: t.containers,
+		},
+	}, true
+}
+
+// formerNumbers reads "1,3". Kubernetes bounds the annotation at 2000
+// characters and drops the oldest numbers.
+func formerNumbers(s string, number int64) []int64 {
+	if len(s) > 4096 {
+		return nil
+	}
+	var former []int64
+	for field := range strings.SplitSeq(s, ",") {
+		if n, err := strconv.ParseInt(strings.TrimSpace(field), 10, 64); err == nil && n > 0 && n < number && !slices.Contains(former, n) {
+			former = append(former, n)
+		}
+	}
+	slices.Sort(former)
+	return former
+}
+
+func cutControllerRevision(cr *appsv1.ControllerRevision) (revision, bool) {
+	owner := metav1.GetControllerOf(cr)
+	if owner == nil || cr.Revision < 1 || owner.Kind != "StatefulSet" && owner.Kind != "DaemonSet" {
+		return revision{}, false
+	}
+	t, ok := cutRawTemplate(cr.Data.Raw)
+	if !ok {
+		return revision{}, false
+	}
+	hash := cr.Labels[revisionHashLabel]
+	if hash == "" || owner.Kind == "StatefulSet" {
+		hash = cr.Name // StatefulSet pods carry the whole name
+	}
+	return revision{
+		owner: owner.UID, namespace: cr.Namespace, hash: hash,
+		Revision: record.Revision{
+			Name: cr.Name, UID: string(cr.UID), Number: cr.Revision, Created: cr.CreationTimestamp.UTC(),
+			Template: t.digest, RestartedAt: t.restartedAt, Containers: t.containers,
+		},
+	}, true
+}
+
+func sortRevisions(r []record.Revision) {
+	slices.SortFunc(r, func(a, b record.Revision) int {
+		if a.Number != b.Number {
+			return int(max(-1, min(1, a.Number-b.Number)))
+		}
+		if d := a.Created.Compare(b.Created); d != 0 {
+			return d
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+}
+
+// A reason is a CamelCase word by the API's rules; what is not may be free text.
+var camelCase = regexp.MustCompile(`^[A-Z][A-Za-z0-9]{0,63}$`)
+
+func reasonWord(s string) string {
+	if s == "" || camelCase.MatchString(s) {
+		return s
+	}
+	return "Unknown"
+}
