@@ -99,6 +99,16 @@ func TestUnknownHeaderFails(t *testing.T) {
 	}
 }
 
+// Without the limit the reader's own stack would be the limit, and overflowing
+// that ends the process.
+func TestDepthIsLimited(t *testing.T) {
+	for _, bad := range []string{strings.Repeat("[", 20), strings.Repeat(`{"dsseEnvelope":`, 20), strings.Repeat("[", 1<<20)} {
+		if _, err := DecodeBundle([]byte(bad)); !errors.Is(err, ErrMalformed) || strings.Contains(err.Error(), "EOF") {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
 // FuzzDecodeBundle: no input makes the reader panic, and what it takes can be
 // written and read again with the same meaning.
 func FuzzDecodeBundle(f *testing.F) {

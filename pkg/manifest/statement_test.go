@@ -61,7 +61,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"name twice", `"outcome":`, `"outcome": "failed", "outcome":`, "twice"},
 		{"name twice, one escaped", `"outcome":`, `"\u006futcome": "failed", "outcome":`, "twice"},
 		{"not utf-8", "rcactl\"", "rca\xff\"", "UTF-8"},
-		{"something after it", "\n}\n", "\n}\n{}", "follows"},
+		{"something after it", "\n}\n", "\n}\n{}", "after top-level value"},
 		{"cut short", "\n}\n", "\n", "EOF"},
 		{"path up", "evidence/a.jsonl", "evidence/../../a", "file name"},
 		{"absolute path", "evidence/a.jsonl", "/etc/passwd", "file name"},
