@@ -1,0 +1,293 @@
+package normalize
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/rcactl/rcactl/pkg/evidence"
+	"github.com/rcactl/rcactl/pkg/record"
+)
+
+// step is one revision number and the template that it named: a Deployment
+// that was rolled back names one template by two numbers.
+type step struct {
+	number   int64
+	revision *record.Revision
+	// before is the step of the number just below, nil when that is not known.
+	before *step
+	change evidence.Change
+	start  time.Time
+	basis  evidence.TimeBasis
+}
+
+// workload tells the history of a workload: the creation, each change of the
+// pod template that its revisions still tell of, scalings and the end.
+func workload(connectorName string, w record.Workload) []evidence.Event {
+	b := builder{connector: connectorName, w: w}
+	if w.Vanished != nil {
+		return []evidence.Event{b.vanished()}
+	}
+	b.steps = timeline(w)
+	var events []evidence.Event
+	if !w.Created.IsZero() {
+		events = append(events, b.created())
+	}
+	for i := range b.steps {
+		if s := &b.steps[i]; s.change != evidence.ChangeCreate && !s.start.IsZero() {
+			events = append(events, b.changed(s))
+		}
+	}
+	events = append(events, b.scaled()...)
+	if !w.Deleted.IsZero() {
+		events = append(events, b.deleted())
+	}
+	return events
+}
+
+// timeline puts all known numbers in order and says what each was.
+func timeline(w record.Workload) []step {
+	var steps []step
+	for i := range w.Revisions {
+		r := &w.Revisions[i]
+		for _, n := range append(slices.Clone(r.Former), r.Number) {
+			steps = append(steps, step{number: n, revision: r})
+		}
+	}
+	slices.SortStableFunc(steps, func(a, b step) int { return int(max(-1, min(1, a.number-b.number))) })
+	steps = slices.CompactFunc(steps, func(a, b step) bool { return a.number == b.number })
+	for i := range steps {
+		s := &steps[i]
+		if i > 0 && steps[i-1].number == s.number-1 {
+			s.before = &steps[i-1]
+		}
+		s.change = changeOf(w, steps[:i], s)
+		s.start, s.basis = startOf(w, steps, i)
+	}
+	return steps
+}
+
+// changeOf sorts a step by what came before it.
+func changeOf(w record.Workload, earlier []step, s *step) evidence.Change {
+	switch {
+	case s.number == 1:
+		return evidence.ChangeCreate
+	case reused(w, earlier, s):
+		return evidence.ChangeRollback
+	case s.before != nil && s.before.revision.Template == s.revision.Template && !s.revision.RestartedAt.IsZero() &&
+		!s.revision.RestartedAt.Equal(s.before.revision.RestartedAt):
+		return evidence.ChangeRestart
+	}
+	return evidence.ChangeRollout
+}
+
+// reused reports whether the template was there before: under a smaller number,
+// or as an object that is older than one with a smaller number. A
+// ControllerRevision does not tell its former numbers; one that is as old as
+// the workload itself and is not the first was the first.
+func reused(w record.Workload, earlier []step, s *step) bool {
+	for _, e := range earlier {
+		if e.revision == s.revision || e.revision.Created.After(s.revision.Created) {
+			return true
+		}
+	}
+	return w.Object.Kind != "Deployment" && len(earlier) == 0 && !s.revision.Created.After(w.Created)
+}
+
+// startOf says when a step began, by the best evidence that is left.
+func startOf(w record.Workload, steps []step, i int) (time.Time, evidence.TimeBasis) {
+	s := &steps[i]
+	switch s.change {
+	case evidence.ChangeCreate:
+		return w.Created, evidence.BasisCreation
+	case evidence.ChangeRestart:
+		// The annotation is the client's clock; one that is far off is not used.
+		if distance(s.revision.RestartedAt, s.revision.Created) <= time.Minute {
+			return s.revision.RestartedAt, evidence.BasisAnnotation
+		}
+		return s.revision.Created, evidence.BasisCreation
+	case evidence.ChangeRollback:
+		return rollbackStart(w, steps, i)
+	}
+	return s.revision.Created, evidence.BasisCreation
+}
+
+// rollbackStart looks for the time of a rollback, which the re-used revision
+// does not carry. after and until bound it: what lies outside tells of another
+// change.
+func rollbackStart(w record.Workload, steps []step, i int) (time.Time, evidence.TimeBasis) {
+	s := &steps[i]
+	after, until := bounds(w, steps, i)
+	fits := func(t time.Time) bool {
+		return !t.IsZero() && !t.Before(after) && (until.IsZero() || !t.After(until))
+	}
+	for _, scaling := range w.Scalings { // oldest first
+		if scaling.Revision == s.revision.Name && scaling.From == 0 && scaling.To > 0 && fits(scaling.Time) {
+			return scaling.Time, evidence.BasisEvent
+		}
+	}
+	if i < len(steps)-1 {
+		return time.Time{}, "" // what follows tells only of the newest
+	}
+	if fits(s.revision.ScaledUp) {
+		return s.revision.ScaledUp, evidence.BasisEvent
+	}
+	for _, m := range slices.Backward(w.Managers) {
+		if m.Template && m.Subresource == "" && fits(m.Time) {
+			return m.Time, evidence.BasisManagedFields
+		}
+	}
+	updated, pod := w.Rollout.Updated, s.revision.FirstPod
+	switch {
+	case fits(pod) && (!fits(updated) || pod.Before(updated)):
+		return pod, evidence.BasisPodCreation // nearer to the start than the end is
+	case fits(updated):
+		return updated, evidence.BasisCondition
+	}
+	return time.Time{}, ""
+}
+
+// bounds gives the earliest and the latest time at which step i can have begun.
+func bounds(w record.Workload, steps []step, i int) (after, until time.Time) {
+	for _, e := range steps[:i] {
+		for _, t := range []time.Time{e.start, e.revision.Created} {
+			if e.revision != steps[i].revision && t.After(after) {
+				after = t
+			}
+		}
+	}
+	for _, later := range steps[i+1:] {
+		if later.revision.Created.After(after) && (until.IsZero() || later.revision.Created.Before(until)) &&
+			!createdBefore(steps[:i+1], later.revision) {
+			until = later.revision.Created
+		}
+	}
+	if i == len(steps)-1 && (w.Rollout.State == record.RolloutComplete || w.Rollout.State == record.RolloutFailed) {
+		until = w.Rollout.Updated
+	}
+	return after, until
+}
+
+// createdBefore reports whether a revision already had a number among steps.
+func createdBefore(steps []step, r *record.Revision) bool {
+	return slices.ContainsFunc(steps, func(s step) bool { return s.revision == r })
+}
+
+// builder makes the events of one workload.
+type builder struct {
+	connector string
+	w         record.Workload
+	steps     []step
+}
+
+// event is an event without its id and time.
+func (b *builder) event(change evidence.Change) evidence.Event {
+	e := envelope(b.connector, evidence.KindDeployment, b.w, b.w.Object, b.w.Service)
+	e.Deployment = &evidence.Deployment{Change: change, Workload: b.w.Object.Kind, Status: evidence.StatusUnknown}
+	return e
+}
+
+func (b *builder) id(key ...string) string {
+	return evidence.ID(evidence.KindDeployment, append(identity(b.w.Object), key...)...)
+}
+
+func (b *builder) newest() *step {
+	if len(b.steps) == 0 {
+		return nil
+	}
+	return &b.steps[len(b.steps)-1]
+}
+
+// created tells of the creation. Its template is known only while the first
+// number is.
+func (b *builder) created() evidence.Event {
+	e := b.event(evidence.ChangeCreate)
+	e.ID = b.id("create")
+	b.starts(&e, b.w.Created, evidence.BasisCreation)
+	switch {
+	case len(b.steps) > 0 && b.steps[0].number == 1:
+		e.Deployment.To = template(&b.steps[0])
+		b.ends(&e, &b.steps[0])
+	case len(b.steps) > 0:
+		e.Deployment.Status = evidence.StatusSuperseded
+	default: // no revision is known at all
+		b.rolloutState(&e)
+	}
+	return e
+}
+
+// changed tells of a rollout, rollback or restart. The number is its natural
+// key and the kind of change is not: that may be told better or worse,
+// depending on how much history is left.
+func (b *builder) changed(s *step) evidence.Event {
+	e := b.event(s.change)
+	e.ID = b.id("revision", strconv.FormatInt(s.number, 10))
+	b.starts(&e, s.start, s.basis)
+	e.Deployment.To = template(s)
+	if s.before != nil {
+		e.Deployment.From = template(s.before)
+	}
+	b.ends(&e, s)
+	return e
+}
+
+func (b *builder) starts(e *evidence.Event, t time.Time, basis evidence.TimeBasis) {
+	e.Time = t.UTC()
+	e.Deployment.Started, e.Deployment.StartedBasis = timePtr(t), basis
+	e.Actor = manager(managerAt(b.w.Managers, t, func(m record.Manager) bool { return m.Template && m.Subresource == "" }))
+}
+
+// ends says how far a step came: only the newest has the state of the rollout.
+func (b *builder) ends(e *evidence.Event, s *step) {
+	if s != b.newest() {
+		e.Deployment.Status = evidence.StatusSuperseded
+		return
+	}
+	b.rolloutState(e)
+}
+
+func (b *builder) rolloutState(e *evidence.Event) {
+	d, r := e.Deployment, b.w.Rollout
+	d.Status, d.Reason = evidence.Status(r.State), r.Reason
+	if r.State == "" {
+		d.Status = evidence.StatusUnknown
+	}
+	if (d.Status == evidence.StatusComplete || d.Status == evidence.StatusFailed) && !r.Updated.IsZero() && !r.Updated.Before(e.Time) {
+		d.Finished, d.FinishedBasis = timePtr(r.Updated), evidence.BasisCondition
+	}
+}
+
+func (b *builder) deleted() evidence.Event {
+	e := b.event(evidence.ChangeDelete)
+	e.ID = b.id("delete")
+	e.Time = b.w.Deleted.UTC()
+	e.Deployment.Started, e.Deployment.StartedBasis = timePtr(b.w.Deleted), evidence.BasisDeletion
+	e.Deployment.Status = evidence.StatusProgressing // it still shows
+	if s := b.newest(); s != nil {
+		e.Deployment.From = template(s)
+	}
+	return e
+}
+
+func (b *builder) vanished() evidence.Event {
+	e := b.event(evidence.ChangeDelete)
+	e.ID = b.id("delete")
+	e.Time = b.w.Vanished.Before.UTC()
+	e.Deployment.NotBefore, e.Deployment.NotAfter = timePtr(b.w.Vanished.After), timePtr(b.w.Vanished.Before)
+	e.Deployment.StartedBasis = evidence.BasisSnapshot
+	e.Deployment.Status = evidence.StatusComplete
+	return e
+}
+
+func template(s *step) *evidence.Template {
+	t := &evidence.Template{Revision: s.number, Name: s.revision.Name}
+	for _, n := range s.revision.Former {
+		if n < s.number {
+			t.FormerRevisions = append(t.FormerRevisions, n)
+		}
+	}
+	for _, c := range s.revision.Containers {
+		t.Images = append(t.Images, evidence.Image{Container: c.Name, Image: c.Image, Digest: c.Digest})
+	}
+	return t
+}
