@@ -63,7 +63,7 @@ func Find(s Search) (Found, error) {
 		case err == nil:
 			return Found{Path: p.path, Why: p.why, Data: data}, nil
 		case p.named:
-			return Found{}, fmt.Errorf("config named by %s: %w", p.why, err)
+			return Found{}, fmt.Errorf("config named by %s: %w; correct the path, or leave %s out to search", p.why, err, p.why)
 		case !errors.Is(err, fs.ErrNotExist):
 			return Found{}, fmt.Errorf("config in the %s: %w; repair it or name another with --config", p.why, err)
 		}
