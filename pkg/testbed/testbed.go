@@ -76,6 +76,10 @@ var shared = sync.OnceValues(func() (*Server, error) {
 		return open(dir)
 	}
 	binary, err := findBinary()
+	if errors.Is(err, tools.ErrNotBuilt) {
+		// go test hides what a skipped test says, so say it where it is seen.
+		fmt.Fprintln(os.Stderr, notBuilt)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -85,12 +89,14 @@ var shared = sync.OnceValues(func() (*Server, error) {
 	}
 	// Nobody keeps the process: when this test binary ends, however it ends, the
 	// pipe closes and the server stops and removes its directory.
-	p, err := Launch(binary, filepath.Join(dir, "state"))
+	p, err := Launch(binary, dir)
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	return open(p.Dir)
 })
+
+const notBuilt = `SKIPPED: needs the test API server, which is not built here; "make test" builds it (5 to 8 minutes, once)`
 
 // Start returns the server of this test run. It skips the test when there is
 // none, or fails it under RCACTL_TEST_REQUIRE=1.
@@ -101,7 +107,7 @@ func Start(t testing.TB) *Server {
 	case err == nil:
 		return srv
 	case errors.Is(err, tools.ErrNotBuilt) && os.Getenv(EnvRequire) != "1":
-		t.Skip("SKIPPED: needs the test API server, which is not built here; \"make test\" builds it (5 to 8 minutes, once)")
+		t.Skip(notBuilt)
 	case errors.Is(err, tools.ErrNotBuilt):
 		t.Fatalf("the test API server is not built and %s=1 forbids to skip; run \"make test\"", EnvRequire)
 	default:

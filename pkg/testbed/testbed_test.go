@@ -21,8 +21,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/rcactl/rcactl/pkg/testbed"
 	"github.com/rcactl/rcactl/pkg/internal/tools"
+	"github.com/rcactl/rcactl/pkg/testbed"
 )
 
 const revisionAnnotation = "deployment.kubernetes.io/revision"

@@ -22,7 +22,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -149,11 +148,10 @@ func (b *bench) withServer(ctx context.Context, do func(*testbed.Process) error)
 	if err != nil {
 		return fmt.Errorf("make a state directory: %w", err)
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
 	start := time.Now()
-	srv, err := testbed.Launch(binary, filepath.Join(dir, "state"))
+	srv, err := testbed.Launch(binary, dir)
 	if err != nil {
-		return err
+		return errors.Join(err, os.RemoveAll(dir))
 	}
 	b.say("test API server ready in %.1fs", time.Since(start).Seconds())
 	return errors.Join(do(srv), srv.Stop())
