@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 )
 
 const (
@@ -198,14 +197,11 @@ func bundleNames() map[string]bool {
 	}
 }
 
-// checkNames makes up for encoding/json, which takes names in any case, keeps
-// the last of two and replaces bad UTF-8: three ways for two readers of one
-// signed file to see different things. What follows the bundle is left to
-// json.Unmarshal, which refuses it.
+// checkNames makes up for encoding/json, which takes names in any case and
+// keeps the last of two: two ways for two readers of one signed file to see
+// different things. What follows the bundle is left to json.Unmarshal, which
+// refuses it; bytes that are not UTF-8 fit no name and no value.
 func checkNames(data []byte) error {
-	if !utf8.Valid(data) {
-		return errors.New("not UTF-8")
-	}
 	allowed := bundleNames()
 	dec := json.NewDecoder(bytes.NewReader(data))
 	var value func(path string, depth int) error
