@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rcactl/rcactl/pkg/evidence"
-	"github.com/rcactl/rcactl/pkg/internal/evidencetest"
+	"github.com/rcactl/rcactl/pkg/evidence/evidencetest"
 )
 
 func newRedactor(t testing.TB, p Policy) *Redactor {
