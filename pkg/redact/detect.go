@@ -37,8 +37,8 @@ type wake struct {
 	detector int
 }
 
-// shortest is the length below which nothing is a credential.
-const shortest = 10
+// shortest is the length below which no detector can match: a://:b@.
+const shortest = 7
 
 func newDetectors() detectors {
 	re := regexp.MustCompile
@@ -181,7 +181,7 @@ func assigned(g []string) bool {
 // stands in its place.
 func masked(value string) bool {
 	v := strings.ToLower(value)
-	for _, prefix := range []string{"[", "{", "<", "$", "%", "*", "env:", "file:", "redacted", "xxx", "null", "none", "true", "false", "...", "…"} {
+	for _, prefix := range []string{"]", "}", "[", "{", "<", "$", "%", "*", "env:", "file:", "redacted", "xxx", "null", "none", "true", "false", "...", "…"} {
 		if strings.HasPrefix(v, prefix) {
 			return true
 		}

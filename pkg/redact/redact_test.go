@@ -299,7 +299,9 @@ func TestWhatDoesNotFitIsDroppedWhereItMayBeAbsent(t *testing.T) {
 			t.Errorf("%s is in %s", gone, line)
 		}
 	}
-	form := func(field string) evidence.Mark { return evidence.Mark{Field: field, Action: "dropped", Reason: reasonForm} }
+	form := func(field string) evidence.Mark {
+		return evidence.Mark{Field: field, Action: "dropped", Reason: reasonForm}
+	}
 	want := []evidence.Mark{
 		{Field: "/actor/user", Action: "omitted", Reason: "class personal"},
 		form("/deployment/reason"), form("/deployment/started_basis"),
