@@ -135,12 +135,14 @@ func TestTroubleStaysWhereItIs(t *testing.T) {
 				Records: connectortest.Signals(50, start(), time.Second), Trouble: tt.trouble, After: 20, Release: release,
 			})
 			o := h.options(bad, good(t))
-			o.Window, o.Limits.Events, o.Timeout = hour(), 1000, 2*time.Second
+			o.Window, o.Limits.Events, o.Timeout = hour(), 500, 4*time.Second
 			began := time.Now()
-			out := h.run(o)
+			out, err := collect.Run(t.Context(), o)
+			check(t, err)
 			if took := time.Since(began); took > o.Timeout {
 				t.Errorf("took %v, more than the timeout of the run", took)
 			}
+			h.verify(out.Dir)
 			src := sourceOf(t, out, "memory/bad")
 			if src.Status != tt.status || src.ErrorClass != string(tt.class) {
 				t.Errorf("status %q, class %q (%s); want %q, %q", src.Status, src.ErrorClass, src.Error, tt.status, tt.class)
