@@ -27,15 +27,15 @@ import (
 const PayloadType = "application/vnd.in-toto+json"
 
 var (
-	// ErrMalformed: the bytes are not a bundle, key or envelope of the shape
+	// ErrMalformed says that the bytes are not a bundle, key or envelope of the shape
 	// that this package writes.
 	ErrMalformed = errors.New("malformed")
-	// ErrSignature: the signature is not by any of the keys given.
+	// ErrSignature says that the signature is not by any of the keys given.
 	ErrSignature = errors.New("signature does not verify")
-	// ErrUnsupportedKey: a key of a kind that is not offered. The error says
+	// ErrUnsupportedKey refuses a key of a kind that is not offered. The error says
 	// why and how to convert.
 	ErrUnsupportedKey = errors.New("unsupported key")
-	// ErrPassword: the password does not open the private key.
+	// ErrPassword says that the password does not open the private key.
 	ErrPassword = errors.New("wrong password for the private key")
 )
 

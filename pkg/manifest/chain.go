@@ -148,7 +148,7 @@ func (c *chain) others(v *verifier, id string, others map[string][]chained) {
 }
 
 // check walks the links.
-func (c *chain) check(v *verifier, st Statement) {
+func (c *chain) check(v *verifier) {
 	v.report.Runs = len(c.links)
 	newest := c.links[len(c.links)-1]
 	v.report.Head = &Head{Version: headVersion, ID: newest.link.ID, Sequence: newest.link.Sequence, Name: newest.name, Digest: newest.digest}
@@ -251,7 +251,7 @@ func (c *chain) filesOf(v *verifier, l chained) error {
 	if err != nil {
 		return err
 	}
-	defer root.Close() //nolint:errcheck // read only
+	defer root.Close()
 	_, _, findings, err := checkFiles(v.ctx, root, st.Subject, c.pruned(l.name, l.digest))
 	if err != nil {
 		return err

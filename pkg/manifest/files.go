@@ -122,7 +122,7 @@ func readBounded(root *os.Root, name string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
 		return nil, err
@@ -140,7 +140,7 @@ func hashFile(ctx context.Context, root *os.Root, name string, size int64) (stri
 	if err != nil {
 		return "", err
 	}
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close()
 	h := sha256.New()
 	if _, err := io.Copy(h, io.LimitReader(ctxReader{ctx, f}, size+1)); err != nil {
 		return "", err
@@ -149,7 +149,7 @@ func hashFile(ctx context.Context, root *os.Root, name string, size int64) (stri
 }
 
 type ctxReader struct {
-	ctx context.Context //nolint:containedctx // lives for one copy
+	ctx context.Context // lives for one copy
 	r   io.Reader
 }
 
@@ -167,7 +167,7 @@ func Read(dir string) (Statement, []byte, error) {
 	if err != nil {
 		return Statement{}, nil, fmt.Errorf("read manifest: %w", err)
 	}
-	defer root.Close() //nolint:errcheck // read only
+	defer root.Close()
 	data, err := readBounded(root, run.ManifestFile, MaxManifest)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Statement{}, nil, fmt.Errorf("%s has no %s: an interrupted run, or no run at all: %w", dir, run.ManifestFile, err)

@@ -29,7 +29,7 @@ const (
 	maxHead     = 1 << 20
 )
 
-// ErrNoHead: runs exist and the state that says where their ledger stands is
+// ErrNoHead says that runs exist and the state that says where their ledger stands is
 // gone, or cannot be read.
 var ErrNoHead = errors.New("the ledger's head is missing")
 
@@ -282,7 +282,7 @@ func readHead(file string) (Head, error) {
 	if err != nil {
 		return Head{}, err
 	}
-	defer root.Close() //nolint:errcheck // read only
+	defer root.Close()
 	text, err := readBounded(root, filepath.Base(file), maxHead)
 	if err != nil {
 		return Head{}, err
@@ -376,7 +376,7 @@ func readRun(runsDir, name string, keys []crypto.PublicKey) (m manifestOnDisk, e
 	if err != nil {
 		return m, err
 	}
-	defer root.Close() //nolint:errcheck // read only
+	defer root.Close()
 	if m.payload, err = readBounded(root, run.ManifestFile, MaxManifest); err != nil {
 		return m, err
 	}

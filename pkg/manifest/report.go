@@ -2,7 +2,7 @@ package manifest
 
 import "errors"
 
-// ErrNotVerified: [Verify] found at least one problem; the Report has them all.
+// ErrNotVerified says that [Verify] found at least one problem; the Report has them all.
 var ErrNotVerified = errors.New("not verified")
 
 // Code names a kind of problem, for programs.

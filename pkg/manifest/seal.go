@@ -74,7 +74,7 @@ func Seal(ctx context.Context, dir string, st Statement, signer dsse.Signer) (He
 
 func signingOf(given *Signing, signer dsse.Signer) (*Signing, error) {
 	if signer == nil {
-		return nil, nil //nolint:nilnil // nil is the value that says "unsigned"
+		return nil, nil // nil is the value that says "unsigned"
 	}
 	digest, err := dsse.KeyDigest(signer.Public())
 	if err != nil {
@@ -104,7 +104,7 @@ func sameFiles(ctx context.Context, dir string, subjects []Subject) error {
 	if err != nil {
 		return err
 	}
-	defer root.Close() //nolint:errcheck // nothing was written through it
+	defer root.Close()
 	found, findings, err := walk(ctx, root)
 	if err != nil {
 		return err

@@ -310,7 +310,7 @@ func Encode(st Statement) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// ErrMalformed: the bytes are not a manifest that this version can read.
+// ErrMalformed says that the bytes are not a manifest that this version can read.
 var ErrMalformed = errors.New("malformed manifest")
 
 // Decode reads manifest.json and checks its form, not its truth: names in

@@ -78,7 +78,7 @@ func (v Verified) Open(name string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %q: %w", name, err)
 	}
-	defer root.Close() //nolint:errcheck // the open file does not need it
+	defer root.Close()
 	f, err := openRegular(root, name)
 	if err != nil {
 		return nil, fmt.Errorf("open %q: %w", name, err)
@@ -153,7 +153,7 @@ func parseHead(text string) (string, error) {
 }
 
 type verifier struct {
-	ctx        context.Context //nolint:containedctx // lives for one Verify
+	ctx        context.Context // lives for one Verify
 	o          Options
 	expectHead string
 	report     *Report
@@ -176,7 +176,7 @@ func (v *verifier) run() (Verified, error) {
 	if err != nil {
 		return Verified{}, err
 	}
-	defer root.Close() //nolint:errcheck // read only
+	defer root.Close()
 	if strings.HasPrefix(v.report.Run, PartialPrefix) {
 		v.find(CodeInterrupted, "", "%s is a run that was interrupted, or is being written now: it was never finished", v.report.Run)
 	}
@@ -204,7 +204,7 @@ func (v *verifier) run() (Verified, error) {
 	if err := chain.read(v, st, payload); err != nil {
 		return Verified{}, err
 	}
-	chain.check(v, st)
+	chain.check(v)
 	ledgerFindings := append([]Finding(nil), v.report.Findings[ledgerMark:]...)
 	v.report.Findings = v.report.Findings[:ledgerMark]
 
