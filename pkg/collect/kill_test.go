@@ -91,12 +91,12 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	h.furnish()
 	var usual time.Duration
 	for range 2 { // the first has more to read
-		h.now = h.now.Add(each)
 		began := time.Now()
 		if out, err := h.victim().CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
 		usual = time.Since(began)
+		h.now = h.now.Add(each)
 	}
 	killed, made := 0, 0
 	for killed < 20 {
