@@ -23,7 +23,7 @@ import (
 const (
 	cosignModule  = "github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3"
 	lintModule    = "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0"
-	releaseModule = "github.com/goreleaser/goreleaser/v2@v2.17.0" // the last whose go.mod asks for Go 1.26
+	releaseModule = "github.com/goreleaser/goreleaser/v2@v2.16.0" // later ones ask for a newer Go, or for modules that the proxy lacks
 	kubeVersion   = "1.37.1"
 	modulePath    = "github.com/rcactl/rcactl"
 	heartbeatTime = 30 * time.Second
