@@ -6,8 +6,8 @@ import "time"
 type Span struct {
 	// Instants are the times at which something began, changed or ended.
 	Instants []time.Time
-	// Ongoing says that it stood when it was read: a window that ends after the
-	// first instant is touched by it.
+	// Ongoing says that it stood when it was read, or may have happened at any
+	// time up to then: a window that ends after the first instant is touched by it.
 	Ongoing bool
 }
 
@@ -23,6 +23,12 @@ func (e Event) Span() Span {
 	case e.Deployment != nil:
 		add(e.Deployment.Finished)
 		s.Ongoing = e.Deployment.Status == StatusProgressing || e.Deployment.Status == StatusPaused
+		if from := e.Deployment.NotBefore; from != nil {
+			// It happened at some time since: no later window can be ruled out
+			// before the time by which it had happened.
+			add(from)
+			s.Ongoing = true
+		}
 	case e.Signal != nil:
 		add(e.Signal.Last)
 		s.Ongoing = e.Signal.Ongoing

@@ -1,0 +1,254 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rcactl/rcactl/pkg/collect"
+	"github.com/rcactl/rcactl/pkg/connector"
+	"github.com/rcactl/rcactl/pkg/manifest"
+	"github.com/rcactl/rcactl/pkg/window"
+)
+
+// collectFlags are the flags of collect.
+type collectFlags struct {
+	setupFlags
+	since, from, to string
+	services        []string
+	out             string
+	timeout         time.Duration
+	plan            bool
+	ledgerInit      bool
+}
+
+func newCollect(sys *System, opts *options) *cobra.Command {
+	f := &collectFlags{}
+	cmd := &cobra.Command{
+		Use:   "collect [--since 2h | --from T --to T]",
+		Short: "Ask the sources once what changed and what hurt, and sign the answer",
+		Long: long(`
+Asks every configured source, once and read-only, what changed and what hurt in a
+window of time. Without a config it takes the cluster that kubectl would take.
+
+Without --since, --from or --to the window reaches from where the last run ended
+(its cursor) to now, and the cursor moves. With them it is exactly the window that
+you name, and no cursor moves.
+
+The run is a directory with evidence/*.jsonl, actions.jsonl (all that was asked),
+manifest.json and its signature. Its path is the only line on stdout.`,
+			exitComplete, exitFailed, exitUsage, exitPartial, exitUnverified, exitInterrupted),
+		Example: `  rcactl collect --since 2h
+  rcactl collect --from "2026-01-31 14:00" --to "2026-01-31 15:30" --namespace shop
+  rcactl collect --config /etc/rcactl/config.yaml --state /var/lib/rcactl   as a CronJob
+  rcactl collect --since 1h --output json | jq .status`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), sys, opts) },
+	}
+	f.add(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.since, "since", "", "window from this long ago to now: 30m, 2h, 7d")
+	flags.StringVar(&f.from, "from", "", "window from this time: RFC 3339, \"2026-01-31 14:00\" (UTC), or 2h (ago)")
+	flags.StringVar(&f.to, "to", "", "window to this time (default now); needs --from")
+	flags.StringSliceVar(&f.services, "service", nil, "only these services, as namespace/name; may be repeated")
+	flags.StringVar(&f.out, "out", "", "folder for runs (default: runs in the state folder)")
+	flags.DurationVar(&f.timeout, "timeout", 0, "bound of the whole run (default 2m)")
+	flags.BoolVar(&f.plan, "plan", false, "show what would be asked, and ask nothing")
+	flags.BoolVar(&f.ledgerInit, "ledger-init", false, "start a new ledger where the old head is missing")
+	return cmd
+}
+
+func (f *collectFlags) run(ctx context.Context, sys *System, opts *options) error {
+	now := sys.Now()
+	w, explicit, err := window.Parse(f.since, f.from, f.to, now)
+	if err != nil {
+		return fail(exitUsage, err, "")
+	}
+	s, err := f.setup(ctx, sys, opts)
+	if err != nil {
+		return err
+	}
+	p := newPrinter(sys, opts.people(sys))
+	s.printFound(p)
+	if f.plan {
+		return s.printPlan(ctx, sys, opts)
+	}
+
+	keys := &keyring{sys: sys, secrets: s.env.Secrets, stateDir: s.stateDir}
+	o, err := s.options(ctx, keys)
+	if err != nil {
+		return fail(exitFailed, err, "")
+	}
+	if explicit {
+		o.Window = &w
+	}
+	o.Scope.Services = f.services
+	o.RunsDir = s.runsDir(sys, f.out)
+	o.LedgerInit = f.ledgerInit
+	if f.timeout > 0 {
+		o.Timeout = f.timeout
+	}
+	for _, sentence := range keys.made {
+		p.line("  %s", p.dim.Render(sentence))
+	}
+	var seen timeline
+	o.Evidence = seen.add
+	o.Observe = func(pr collect.Progress) { printProgress(p, pr) }
+
+	out, err := collect.Run(ctx, o)
+	var leak *collect.LeakError
+	switch {
+	case errors.Is(err, context.Canceled):
+		return err
+	case errors.As(err, &leak):
+		return fail(exitUnverified, err, "nothing was signed and no cursor moved; look at the file in the quarantined folder and report the field that let it through")
+	case err != nil:
+		return fail(exitFailed, err, "")
+	}
+	p.line("")
+	seen.print(p, out.Window)
+	printCoverage(p, out)
+	if err := printOutcome(sys, opts, p, out); err != nil {
+		return err
+	}
+	return outcomeError(out)
+}
+
+// outcomeError turns a run that is not complete into its exit code. Everything
+// there is to say about it was said.
+func outcomeError(out collect.Outcome) error {
+	status := out.Statement.Predicate.Outcome
+	code := exitComplete
+	switch status {
+	case manifest.OutcomePartial:
+		code = exitPartial
+	case manifest.OutcomeFailed:
+		code = exitFailed
+	}
+	if code == exitComplete {
+		return nil
+	}
+	return &codedError{code: code, err: fmt.Errorf("the run is %s: %w", status, errSilent), quiet: true}
+}
+
+// printProgress says that a source ended. One line each; no moving parts, so that
+// logs stay readable.
+func printProgress(p *printer, pr collect.Progress) {
+	switch pr.Status {
+	case "":
+		return
+	case connector.Complete:
+		p.line("  %-12s %s %s", pr.Source, p.good.Render(p.markOK), p.dim.Render(progressText(pr)))
+	case connector.Skipped:
+		p.line("  %-12s %s %s", pr.Source, p.markWarn, "not asked: "+pr.Error)
+	case connector.Partial:
+		p.line("  %-12s %s %s", pr.Source, p.warn.Render(p.markWarn), "partial: "+progressText(pr))
+	default:
+		p.line("  %-12s %s %s", pr.Source, p.bad.Render(p.markFailure), "failed: "+pr.Error)
+	}
+}
+
+func progressText(pr collect.Progress) string {
+	text := fmt.Sprintf("%s · %s · %.1f s", plural(int64(pr.Records), "record"), plural(int64(pr.Requests), "request"), pr.Took.Seconds())
+	if pr.Version != "" {
+		text = pr.Version + " · " + text
+	}
+	if pr.Error != "" {
+		text += " · " + pr.Error
+	}
+	return text
+}
+
+// printCoverage says what is not known.
+func printCoverage(p *printer, out collect.Outcome) {
+	var gaps []string
+	for _, src := range out.Statement.Predicate.Sources {
+		for _, st := range src.Streams {
+			if st.Status == manifest.StatusComplete && st.Reason == "" {
+				continue
+			}
+			gap := fmt.Sprintf("%s %s", src.Name, st.Name)
+			if st.Status != manifest.StatusComplete {
+				gap += " " + string(st.Status)
+			}
+			if st.Reason != "" {
+				gap += ": " + st.Reason
+			}
+			gaps = append(gaps, gap)
+			for _, m := range st.Missing {
+				if m.Grant != "" {
+					gaps = append(gaps, "    missing grant: "+m.Grant)
+				}
+			}
+		}
+		gaps = append(gaps, src.Notes...)
+	}
+	if len(gaps) == 0 {
+		return
+	}
+	p.line("%s", p.title.Render("Not known"))
+	for _, gap := range gaps {
+		p.line("  %s", gap)
+	}
+	p.line("")
+}
+
+// runSummary is what --output json prints of a run.
+type runSummary struct {
+	Directory string             `json:"directory"`
+	Name      string             `json:"name"`
+	Outcome   manifest.Outcome   `json:"outcome"`
+	Window    window.Window      `json:"window"`
+	Events    int                `json:"events"`
+	Repeated  int                `json:"repeated"`
+	Signed    bool               `json:"signed"`
+	Ledger    ledgerSummary      `json:"ledger"`
+	Statement manifest.Statement `json:"manifest"`
+	ExitCode  int                `json:"exit_code"`
+}
+
+type ledgerSummary struct {
+	Sequence manifest.Number `json:"sequence"`
+	Head     string          `json:"head"`
+	Genesis  bool            `json:"genesis"`
+}
+
+// printOutcome writes the data to stdout, and where it is to stderr.
+func printOutcome(sys *System, opts *options, p *printer, out collect.Outcome) error {
+	signed := out.Statement.Predicate.Signing != nil
+	name := filepath.Base(out.Dir)
+	genesis := ""
+	if out.Genesis {
+		genesis = ", the first of a new ledger"
+	}
+	word := "signed"
+	if !signed {
+		word = "not signed"
+	}
+	p.line("%s", p.dim.Render(fmt.Sprintf("ledger head %d sha256:%s%s", out.Head.Sequence, out.Head.Digest, genesis)))
+	p.line("%s · %s · %s · rcactl manifest verify %s", out.Statement.Predicate.Outcome, plural(int64(out.Events), "event"), word, name)
+	if opts.output == "json" {
+		code := codeOf(outcomeError(out))
+		return writeJSON(sys, runSummary{
+			Directory: out.Dir, Name: name, Outcome: out.Statement.Predicate.Outcome, Window: out.Window,
+			Events: out.Events, Repeated: out.Repeated, Signed: signed,
+			Ledger:    ledgerSummary{manifest.Number(out.Head.Sequence), "sha256:" + out.Head.Digest, out.Genesis},
+			Statement: out.Statement, ExitCode: code,
+		})
+	}
+	_, err := fmt.Fprintln(sys.Stdout, out.Dir)
+	return err
+}
+
+// writeJSON writes one document to stdout.
+func writeJSON(sys *System, v any) error {
+	enc := json.NewEncoder(sys.Stdout)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}

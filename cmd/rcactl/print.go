@@ -1,0 +1,141 @@
+package main
+
+// How rcactl talks to people. All of it is here, so that it has one voice:
+//
+//   - stdout carries data; sentences go to stderr.
+//   - An error is "rcactl: error: ..." and, where there is something to do,
+//     "rcactl: hint: ..." on a line of its own.
+//   - Colour only on a terminal, never with NO_COLOR, and never the only bearer
+//     of a meaning.
+//   - A narrow terminal loses columns from the right; rows are never broken.
+//   - Times are UTC.
+//   - Order in time is told as order in time. No sentence says what caused what.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/charmbracelet/lipgloss"
+	"github.com/muesli/termenv"
+)
+
+// printer writes for people.
+type printer struct {
+	w io.Writer
+	// width is the number of columns, 0 for no limit.
+	width                         int
+	title, dim, bad, warn, good   lipgloss.Style
+	markOK, markWarn, markFailure string
+}
+
+func newPrinter(sys *System, w io.Writer) *printer {
+	r := lipgloss.NewRenderer(w)
+	r.SetHasDarkBackground(true) // never ask the terminal
+	r.SetColorProfile(termenv.Ascii)
+	if sys.Terminal && sys.getenv("NO_COLOR") == "" && sys.getenv("TERM") != "dumb" {
+		r.SetColorProfile(termenv.ANSI)
+	}
+	return &printer{
+		w: w, width: sys.Width,
+		title:  r.NewStyle().Bold(true),
+		dim:    r.NewStyle().Faint(true),
+		bad:    r.NewStyle().Foreground(lipgloss.ANSIColor(1)),
+		warn:   r.NewStyle().Foreground(lipgloss.ANSIColor(3)),
+		good:   r.NewStyle().Foreground(lipgloss.ANSIColor(2)),
+		markOK: "✓", markWarn: "!", markFailure: "✗",
+	}
+}
+
+// line writes one line. What cannot be written to a person's screen is nothing
+// that the run depends on.
+func (p *printer) line(format string, args ...any) {
+	_, _ = fmt.Fprintf(p.w, format+"\n", args...)
+}
+
+// cell is a piece of a table with its style.
+type cell struct {
+	text  string
+	style lipgloss.Style
+}
+
+// table writes rows with aligned columns. Columns that do not fit are left out
+// from the right; the first one always stays.
+func (p *printer) table(indent string, rows [][]cell) {
+	widths := []int{}
+	for _, row := range rows {
+		for i, c := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], lipgloss.Width(c.text))
+		}
+	}
+	columns, used := 0, lipgloss.Width(indent)
+	for i, w := range widths {
+		if w == 0 {
+			columns++
+			continue
+		}
+		used += w
+		if p.width > 0 && used > p.width && i > 0 {
+			break
+		}
+		used += 2
+		columns++
+	}
+	for _, row := range rows {
+		var b strings.Builder
+		pad := 0
+		for i, c := range row[:min(len(row), columns)] {
+			if widths[i] == 0 {
+				continue
+			}
+			if c.text != "" {
+				b.WriteString(strings.Repeat(" ", pad))
+				b.WriteString(c.style.Render(c.text))
+				pad = 0
+			}
+			pad += widths[i] - lipgloss.Width(c.text) + 2
+		}
+		p.line("%s%s", indent, b.String())
+	}
+}
+
+// printError says what went wrong, and what to do next.
+func printError(w io.Writer, err error) {
+	var coded *codedError
+	if errors.As(err, &coded) && coded.quiet {
+		return
+	}
+	switch {
+	case err == nil:
+		return
+	case errors.Is(err, context.Canceled):
+		_, _ = fmt.Fprintln(w, "rcactl: interrupted; nothing was left half-written")
+		return
+	}
+	_, _ = fmt.Fprintf(w, "rcactl: error: %s\n", strings.TrimSpace(err.Error()))
+	hint := ""
+	if errors.As(err, &coded) {
+		hint = coded.hint
+	} else {
+		hint = "rcactl help shows the commands; rcactl COMMAND --help shows one"
+	}
+	if hint != "" {
+		_, _ = fmt.Fprintf(w, "rcactl: hint: %s\n", hint)
+	}
+}
+
+// plural gives "1 event", "3 events".
+func plural(n int64, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	if strings.HasSuffix(one, "y") {
+		return fmt.Sprintf("%d %sies", n, strings.TrimSuffix(one, "y"))
+	}
+	return fmt.Sprintf("%d %ss", n, one)
+}

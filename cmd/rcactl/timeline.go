@@ -1,0 +1,297 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rcactl/rcactl/pkg/evidence"
+	"github.com/rcactl/rcactl/pkg/window"
+)
+
+// maxTimeline bounds what a summary on a screen keeps; the evidence is on disk.
+const maxTimeline = 5000
+
+// timeline is what a person sees of a run. It is filled with redacted events, so
+// the screen shows no more than the files.
+type timeline struct {
+	changes []evidence.Event
+	hurts   map[string]*hurt
+	// left counts the changes beyond maxTimeline.
+	left int
+}
+
+// hurt sums up the signals of one class in one service.
+type hurt struct {
+	service, class string
+	details        map[string]bool
+	first          time.Time
+	objects        map[string]bool
+	ongoing        bool
+	exit           *int32
+}
+
+// add takes one event.
+func (t *timeline) add(e evidence.Event) {
+	switch {
+	case e.Signal != nil:
+		t.addSignal(e)
+	case len(t.changes) < maxTimeline:
+		t.changes = append(t.changes, e)
+	default:
+		t.left++
+	}
+}
+
+func (t *timeline) addSignal(e evidence.Event) {
+	key := serviceOf(e) + "\x00" + e.Signal.Class
+	h := t.hurts[key]
+	if h == nil {
+		if len(t.hurts) >= maxTimeline {
+			return
+		}
+		if t.hurts == nil {
+			t.hurts = map[string]*hurt{}
+		}
+		h = &hurt{service: serviceOf(e), class: e.Signal.Class, first: e.Time, details: map[string]bool{}, objects: map[string]bool{}}
+		t.hurts[key] = h
+	}
+	if e.Time.Before(h.first) {
+		h.first = e.Time
+	}
+	if e.Signal.Detail != "" {
+		h.details[strings.ReplaceAll(e.Signal.Detail, "_", " ")] = true
+	}
+	h.objects[e.Source.Object.Kind+"/"+e.Source.Object.Name] = true
+	h.ongoing = h.ongoing || e.Signal.Ongoing
+	if e.Signal.ExitCode != nil {
+		h.exit = e.Signal.ExitCode
+	}
+}
+
+// what names the trouble: "image pull (not found)".
+func (h *hurt) what() string {
+	what := strings.ReplaceAll(h.class, "_", " ")
+	if len(h.details) > 0 {
+		what += " (" + strings.Join(slices.Sorted(maps.Keys(h.details)), ", ") + ")"
+	}
+	return what
+}
+
+// serviceOf is namespace/service, or namespace/object where no service is known.
+func serviceOf(e evidence.Event) string {
+	if _, rest, ok := strings.Cut(e.ServiceKey, "/"); ok {
+		return rest
+	}
+	if o := e.Source.Object; o.Namespace != "" {
+		return o.Namespace + "/" + o.Name
+	}
+	return e.Source.Object.Name
+}
+
+// print writes the timeline, oldest first.
+func (t *timeline) print(p *printer, w window.Window) {
+	layout := "15:04:05"
+	if w.End.Sub(w.Start) > 20*time.Hour {
+		layout = "01-02 15:04:05"
+	}
+	first := t.firstSymptoms()
+	p.line("%s  %s", p.title.Render("What changed"), p.dim.Render(spanText(w)))
+	slices.SortStableFunc(t.changes, func(a, b evidence.Event) int {
+		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID))
+	})
+	rows := [][]cell{}
+	for _, e := range t.changes {
+		rows = append(rows, changeRow(p, e, layout, first))
+	}
+	if len(rows) == 0 {
+		p.line("  nothing that the sources still knew of")
+	}
+	p.table("  ", rows)
+	if t.left > 0 {
+		p.line("  and %s more, in the files", plural(int64(t.left), "change"))
+	}
+	p.line("")
+	p.line("%s", p.title.Render("What hurt"))
+	rows = rows[:0]
+	for _, h := range t.sortedHurts() {
+		rows = append(rows, hurtRow(p, h, layout))
+	}
+	if len(rows) == 0 {
+		p.line("  nothing that the sources still knew of")
+	}
+	p.table("  ", rows)
+	if len(t.changes) > 0 && len(rows) > 0 {
+		p.line("  %s", p.dim.Render("Order in time only: nothing here proves a cause."))
+	}
+	p.line("")
+}
+
+// firstSymptoms gives the first symptom of each service.
+func (t *timeline) firstSymptoms() map[string]time.Time {
+	first := map[string]time.Time{}
+	for _, h := range t.hurts {
+		if old, ok := first[h.service]; !ok || h.first.Before(old) {
+			first[h.service] = h.first
+		}
+	}
+	return first
+}
+
+func (t *timeline) sortedHurts() []*hurt {
+	hurts := make([]*hurt, 0, len(t.hurts))
+	for _, h := range t.hurts {
+		hurts = append(hurts, h)
+	}
+	slices.SortFunc(hurts, func(a, b *hurt) int {
+		return cmp.Or(a.first.Compare(b.first), cmp.Compare(a.service, b.service), cmp.Compare(a.class, b.class))
+	})
+	return hurts
+}
+
+// changeRow is: when, service, kind of change, revisions, images, status, order.
+func changeRow(p *printer, e evidence.Event, layout string, first map[string]time.Time) []cell {
+	row := []cell{{e.Time.UTC().Format(layout), p.dim}, {serviceOf(e), p.title}}
+	switch {
+	case e.Deployment != nil:
+		d := e.Deployment
+		row = append(row, cell{string(d.Change), p.title}, cell{text: fromTo(d)}, cell{text: images(d)}, statusCell(p, d))
+	case e.ConfigChange != nil:
+		row = append(row, cell{"config", p.title}, cell{text: e.Source.Object.Kind + "/" + e.Source.Object.Name + " " + e.ConfigChange.Change}, cell{}, cell{})
+	}
+	if symptom, ok := first[serviceOf(e)]; ok {
+		row = append(row, cell{order(e.Time, symptom), p.dim})
+	}
+	return row
+}
+
+func statusCell(p *printer, d *evidence.Deployment) cell {
+	text := string(d.Status)
+	if d.Reason != "" && d.Status == evidence.StatusFailed {
+		text += ": " + d.Reason
+	}
+	switch d.Status {
+	case evidence.StatusFailed:
+		return cell{text, p.bad}
+	case evidence.StatusProgressing, evidence.StatusPaused:
+		return cell{text, p.warn}
+	}
+	return cell{text, p.dim}
+}
+
+// fromTo tells the revisions, or the replicas of a scale.
+func fromTo(d *evidence.Deployment) string {
+	switch {
+	case d.Replicas != nil && d.Replicas.From != nil:
+		return fmt.Sprintf("%d → %d replicas", *d.Replicas.From, d.Replicas.To)
+	case d.Replicas != nil:
+		return fmt.Sprintf("to %d replicas", d.Replicas.To)
+	case d.From != nil && d.To != nil:
+		return fmt.Sprintf("%d → %d", d.From.Revision, d.To.Revision)
+	case d.To != nil:
+		return fmt.Sprint(d.To.Revision)
+	}
+	return ""
+}
+
+// images tells which images changed: the tags where only they did.
+func images(d *evidence.Deployment) string {
+	if d.To == nil || d.Replicas != nil {
+		return ""
+	}
+	before := map[string]string{}
+	if d.From != nil {
+		for _, i := range d.From.Images {
+			before[i.Container] = i.Image
+		}
+	}
+	var parts []string
+	for _, i := range d.To.Images {
+		old, known := before[i.Container]
+		switch {
+		case !known:
+			parts = append(parts, shortImage(i.Image))
+		case old != i.Image:
+			parts = append(parts, imageChange(old, i.Image))
+		}
+	}
+	if len(parts) == 0 && d.Change == evidence.ChangeRollout {
+		return "same images, other template"
+	}
+	const most = 3
+	if len(parts) > most {
+		parts = append(parts[:most], fmt.Sprintf("and %d more", len(parts)-most))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// imageChange shows two references by what tells them apart.
+func imageChange(from, to string) string {
+	fromName, fromVersion := splitImage(from)
+	toName, toVersion := splitImage(to)
+	if fromName == toName && fromVersion != "" && toVersion != "" {
+		return fromVersion + " → " + toVersion
+	}
+	return shortImage(from) + " → " + shortImage(to)
+}
+
+// shortImage drops registry and path: "checkout:v1.4.2".
+func shortImage(ref string) string {
+	name, version := splitImage(ref)
+	name = name[strings.LastIndex(name, "/")+1:]
+	if version == "" {
+		return name
+	}
+	return name + ":" + version
+}
+
+// splitImage separates the name of an image from its tag, or from a short form
+// of its digest.
+func splitImage(ref string) (name, version string) {
+	name, digest, _ := strings.Cut(ref, "@")
+	if i := strings.LastIndex(name, ":"); i > strings.LastIndex(name, "/") {
+		name, version = name[:i], name[i+1:]
+	}
+	if version == "" && digest != "" {
+		_, hex, _ := strings.Cut(digest, ":")
+		version = hex[:min(len(hex), 12)]
+	}
+	return name, version
+}
+
+// order says where a change stands relative to the first symptom of its service.
+func order(change, symptom time.Time) string {
+	d := symptom.Sub(change).Round(time.Second)
+	switch {
+	case d > 0:
+		return d.String() + " before the first symptom"
+	case d < 0:
+		return (-d).String() + " after the first symptom"
+	}
+	return "in the second of the first symptom"
+}
+
+// hurtRow is: since when, service, what, how many, whether it goes on.
+func hurtRow(p *printer, h *hurt, layout string) []cell {
+	detail := plural(int64(len(h.objects)), "object")
+	if h.exit != nil {
+		detail += fmt.Sprintf(", exit code %d", *h.exit)
+	}
+	row := []cell{{h.first.UTC().Format(layout), p.dim}, {h.service, p.title}, {h.what(), p.bad}, {text: detail}}
+	if h.ongoing {
+		row = append(row, cell{"still so", p.warn})
+	}
+	return row
+}
+
+// spanText shows a window.
+func spanText(w window.Window) string {
+	layout := "15:04:05"
+	if w.Start.UTC().Format(time.DateOnly) != w.End.UTC().Format(time.DateOnly) {
+		layout = "2006-01-02 15:04:05"
+	}
+	return fmt.Sprintf("%s – %s UTC, newest last", w.Start.UTC().Format("2006-01-02 15:04:05"), w.End.UTC().Format(layout))
+}
