@@ -17,8 +17,8 @@ const sameScale = 30 * time.Second
 // nobody tells when their rollouts had finished.
 //
 // Two sources tell of the same act, the Event with the numbers and the field
-// manager with the name. The manager's time names the fact when there is one, so
-// that the id outlives the Event.
+// manager with the name. The manager's time, where there is one, names the fact,
+// so that the id outlives the Event.
 func (b *builder) scaled() []evidence.Event {
 	newest := b.newest()
 	if newest == nil {
@@ -26,20 +26,15 @@ func (b *builder) scaled() []evidence.Event {
 	}
 	var events []evidence.Event
 	var told []record.Manager
-	if b.w.Rollout.State == record.RolloutComplete && !b.w.Rollout.Updated.IsZero() {
-		for _, s := range b.w.Scalings {
-			if s.Revision != newest.revision.Name || !s.Time.After(b.w.Rollout.Updated) {
-				continue
-			}
-			m := b.scaleManager(s.Time)
-			if m != nil && slices.Contains(told, *m) {
-				m = nil // one act of an HPA in several steps keeps its steps
-			}
-			if m != nil {
-				told = append(told, *m)
-			}
-			events = append(events, b.scale(newest, &s, m))
+	for _, s := range b.handScalings(newest) {
+		m := b.scaleManager(s)
+		if m != nil && slices.Contains(told, *m) {
+			m = nil // several steps of one writer: only one can have its time
 		}
+		if m != nil {
+			told = append(told, *m)
+		}
+		events = append(events, b.scale(newest, &s, m))
 	}
 	for _, m := range b.w.Managers {
 		if m.Subresource == "scale" && !slices.Contains(told, m) && m.Time.After(b.w.Created.Add(near)) {
@@ -50,12 +45,34 @@ func (b *builder) scaled() []evidence.Event {
 	return events
 }
 
-// scaleManager finds the writer that an Event at t followed.
-func (b *builder) scaleManager(t time.Time) *record.Manager {
+// handScalings are the scalings that are not part of a rollout.
+func (b *builder) handScalings(newest *step) []record.Scaling {
+	if b.w.Rollout.State != record.RolloutComplete || b.w.Rollout.Updated.IsZero() {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(b.w.Scalings), func(s record.Scaling) bool {
+		return s.Revision != newest.revision.Name || !s.Time.After(b.w.Rollout.Updated)
+	})
+}
+
+// scaleManager finds the writer that an Event followed: one at about that time,
+// or, for an entry without a time, the owner of the present number when the
+// Event was the last one and led to that number.
+func (b *builder) scaleManager(s record.Scaling) *record.Manager {
+	var owner *record.Manager
 	for _, m := range slices.Backward(b.w.Managers) {
-		if m.Subresource == "scale" && distance(m.Time, t) <= sameScale {
+		switch {
+		case m.Subresource != "scale":
+		case m.Time.IsZero() && owner == nil:
+			owner = &m
+		case m.Time.IsZero():
+			return nil // two owners: which of them wrote is not known
+		case distance(m.Time, s.Time) <= sameScale:
 			return &m
 		}
+	}
+	if last := b.w.Scalings[len(b.w.Scalings)-1]; s == last && s.To == b.w.Desired {
+		return owner
 	}
 	return nil
 }
@@ -73,10 +90,10 @@ func (b *builder) scale(newest *step, s *record.Scaling, m *record.Manager) evid
 	case b.lastWriter(*m):
 		d.Replicas = &evidence.Replicas{To: b.w.Desired}
 	}
-	if m != nil {
+	if m != nil && !m.Time.IsZero() {
 		e.Time, d.StartedBasis = m.Time.UTC(), evidence.BasisManagedFields
-		e.Actor = manager(m)
 	}
+	e.Actor = manager(m)
 	e.ID = b.id("scale", seconds(e.Time))
 	d.Started = timePtr(e.Time)
 	if !newest.start.IsZero() && !e.Time.Before(newest.start) {

@@ -19,6 +19,8 @@ type step struct {
 	change evidence.Change
 	start  time.Time
 	basis  evidence.TimeBasis
+	// notBefore and notAfter bound a rollback of which no start is known.
+	notBefore, notAfter time.Time
 }
 
 // workload tells the history of a workload: the creation, each change of the
@@ -34,8 +36,13 @@ func workload(connectorName string, w record.Workload) []evidence.Event {
 		events = append(events, b.created())
 	}
 	for i := range b.steps {
-		if s := &b.steps[i]; s.change != evidence.ChangeCreate && !s.start.IsZero() {
+		s := &b.steps[i]
+		switch {
+		case s.change == evidence.ChangeCreate:
+		case !s.start.IsZero():
 			events = append(events, b.changed(s))
+		case !s.notAfter.IsZero():
+			events = append(events, b.bounded(s))
 		}
 	}
 	events = append(events, b.scaled()...)
@@ -63,6 +70,9 @@ func timeline(w record.Workload) []step {
 		}
 		s.change = changeOf(w, steps[:i], s)
 		s.start, s.basis = startOf(w, steps, i)
+		if s.start.IsZero() {
+			s.notBefore, s.notAfter = bounds(w, steps, i)
+		}
 	}
 	return steps
 }
@@ -126,8 +136,11 @@ func rollbackStart(w record.Workload, steps []step, i int) (time.Time, evidence.
 			return scaling.Time, evidence.BasisEvent
 		}
 	}
-	if i < len(steps)-1 {
-		return time.Time{}, "" // what follows tells only of the newest
+	if i < len(steps)-1 { // what follows tells only of the newest, but for pods that are left
+		if pod := s.revision.FirstPod; fits(pod) {
+			return pod, evidence.BasisPodCreation
+		}
+		return time.Time{}, ""
 	}
 	if fits(s.revision.ScaledUp) {
 		return s.revision.ScaledUp, evidence.BasisEvent
@@ -231,10 +244,36 @@ func (b *builder) changed(s *step) evidence.Event {
 	return e
 }
 
+// bounded tells of a rollback that lies between two other changes, at a time that
+// nothing tells any more.
+func (b *builder) bounded(s *step) evidence.Event {
+	e := b.changed(s)
+	e.Time = s.notAfter.UTC()
+	e.Deployment.Started, e.Deployment.StartedBasis, e.Actor = nil, "", nil
+	e.Deployment.NotBefore, e.Deployment.NotAfter = timePtr(s.notBefore), timePtr(s.notAfter)
+	return e
+}
+
 func (b *builder) starts(e *evidence.Event, t time.Time, basis evidence.TimeBasis) {
 	e.Time = t.UTC()
 	e.Deployment.Started, e.Deployment.StartedBasis = timePtr(t), basis
-	e.Actor = manager(managerAt(b.w.Managers, t, func(m record.Manager) bool { return m.Template && m.Subresource == "" }))
+	e.Actor = manager(b.templateWriter(t))
+}
+
+// templateWriter finds the manager whose write began the step that started at
+// t. A write that lies as near to another step is not claimed for either.
+func (b *builder) templateWriter(t time.Time) *record.Manager {
+	m := managerAt(b.w.Managers, t, func(m record.Manager) bool { return m.Template && m.Subresource == "" })
+	if m == nil {
+		return nil
+	}
+	nearer := func(other time.Time) bool {
+		return !other.IsZero() && !other.Equal(t) && distance(other, m.Time) <= distance(t, m.Time)
+	}
+	if nearer(b.w.Created) || slices.ContainsFunc(b.steps, func(s step) bool { return nearer(s.start) }) {
+		return nil
+	}
+	return m
 }
 
 // ends says how far a step came: only the newest has the state of the rollout.

@@ -45,7 +45,8 @@ type Workload struct {
 	// Revisions are sorted by Number, the current one last.
 	Revisions []Revision
 	// Managers are the field managers of the object itself, newest last, without
-	// those of the status subresource and of Kubernetes' own controllers.
+	// those of the status subresource and of Kubernetes' own controllers, but for
+	// the scale subresource, where that is the HPA.
 	Managers []Manager
 	// Scalings are the changes of the number of replicas that Events told of,
 	// oldest first.
@@ -126,7 +127,9 @@ type Manager struct {
 	Subresource string
 	// Template says that the entry owns fields of the pod template.
 	Template bool
-	// Time is when this manager last changed a field of its own.
+	// Time is when this manager last changed a field of its own. It is zero for
+	// the scale subresource, where Kubernetes leaves it out: such an entry says
+	// who set the present number of replicas, and not when.
 	Time time.Time
 }
 
@@ -134,6 +137,7 @@ type Manager struct {
 type Scaling struct {
 	// Revision is the name of the ReplicaSet.
 	Revision string
+	// From is -1 when it was not told.
 	From, To int32
 	Time     time.Time
 }

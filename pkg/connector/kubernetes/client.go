@@ -30,8 +30,8 @@ import (
 // fast as JSON; metadata only keeps the values of ConfigMaps off the wire.
 const (
 	asObjects  = "application/vnd.kubernetes.protobuf,application/json"
-	asMetadata = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=1," +
-		"application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=1"
+	asMetadata = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1," +
+		"application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 )
 
 // quietKlog stops client-go's logger, which writes to standard error and may

@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"regexp"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -51,8 +52,12 @@ func scalings(e *corev1.Event) (deployment string, out []record.Scaling) {
 		return "", nil
 	}
 	first, last, count := eventTimes(e)
-	one := record.Scaling{Revision: what.replicaSet, From: what.from, To: what.to, Time: first}
-	out = append(out, one)
+	one := record.Scaling{Revision: what.replicaSet, From: what.from, To: what.to}
+	// A combined event has the message of its last one alone.
+	if !strings.HasPrefix(e.Message, combined) {
+		one.Time = first
+		out = append(out, one)
+	}
 	if count > 1 && last.After(first) {
 		one.Time = last
 		out = append(out, one)

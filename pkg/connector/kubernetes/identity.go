@@ -26,8 +26,8 @@ func (s *source) Identity(ctx context.Context) (connector.Identity, error) {
 // cluster is the cluster id: the config's, else the UID of kube-system, which
 // lives as long as the cluster, else a digest of the server.
 func (s *source) cluster(ctx context.Context) (string, error) {
-	if s.config.ClusterID != "" {
-		return s.config.ClusterID, nil
+	if s.clusterID == "" {
+		s.clusterID = s.config.ClusterID
 	}
 	if s.clusterID != "" {
 		return s.clusterID, nil

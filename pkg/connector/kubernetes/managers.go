@@ -30,15 +30,21 @@ func managers(entries []metav1.ManagedFieldsEntry) []record.Manager {
 	var out []record.Manager
 	for _, e := range entries {
 		switch {
-		case e.Time == nil, e.Subresource != "" && e.Subresource != "scale":
+		case e.Subresource != "" && e.Subresource != "scale":
+			continue
+		case e.Time == nil && e.Subresource != "scale": // scale entries have no time
 			continue
 		case e.Subresource == "" && e.Manager == controllerManager, !managerName.MatchString(e.Manager):
 			continue
 		}
-		out = append(out, record.Manager{
-			Name: e.Manager, Subresource: e.Subresource, Time: e.Time.UTC(),
+		m := record.Manager{
+			Name: e.Manager, Subresource: e.Subresource,
 			Template: e.Subresource == "" && e.FieldsV1 != nil && ownsTemplate(e.FieldsV1.GetRawBytes()),
-		})
+		}
+		if e.Time != nil {
+			m.Time = e.Time.UTC()
+		}
+		out = append(out, m)
 	}
 	slices.SortStableFunc(out, func(a, b record.Manager) int {
 		if d := a.Time.Compare(b.Time); d != 0 {
