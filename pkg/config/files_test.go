@@ -236,7 +236,7 @@ func noCredential(t *testing.T, name string, problems config.Problems) {
 func TestPlantedCredentialAnywhere(t *testing.T) {
 	shapes := []string{
 		"signing: %s", "signing: {%s}", "signing: [%s]", "signing: {%s: x}", "signing: {%s, %s}", "signing: {key: {%s: 1}}",
-		"signing: {key: {%s: ${x}}}", "signing: {%s: {a: !t b}}", "signing: {%s: !t b}", "signing: {key: [%s]}", "signing: {key: [!t %s]}",
+		"signing: {key: {%s: !t b}}", "signing: {key: {%s: '${x}'}}", "signing: {%s: {a: !t b}}", "signing: {%s: !t b}", "signing: {key: [%s]}", "signing: {key: [!t %s]}",
 		"signing: {key: *%s}", "signing: {key: !%s x}", "signing: {key: &%s x}", "signing: {key: @%s}", "signing: {key: '%s}", "signing: {key: %s: x}",
 		"signing: {key: env:%s-}", "signing: {key: file:%s}", "signing: {key: '${%s}'}", "signing: {key: x, key: %s}", "signing: {? %s : x}",
 		"signing: {<<: %s}", "signing:\n  key: |\n    %s", "signing:\n\tkey: %s", "signing:\n  password: %s\n   x: y", "redaction: {key: %s, personal: 1}",
