@@ -46,9 +46,6 @@ func (d decoder) normalize(n *node, k keywords) *yaml.Node {
 	case isInt:
 		return scalarNode("!!int", n.number.String())
 	case isNumber:
-		if f, err := n.number.Float64(); err == nil && slices.Contains(k.types(), "integer") {
-			return scalarNode("!!int", strconv.FormatFloat(f, 'f', 0, 64)) // 5.0 is a whole number
-		}
 		return scalarNode("!!float", n.number.String())
 	case isBool:
 		return scalarNode("!!bool", strconv.FormatBool(n.yes))

@@ -124,7 +124,7 @@ func (d decoder) connectorErrors(err error, entry field, at path) {
 	if err == nil {
 		return
 	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // each of the joined errors is looked at
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range joined.Unwrap() {
 			d.connectorErrors(e, entry, at)
 		}

@@ -23,7 +23,7 @@ const (
 	ruleNotAllowed        = "not-allowed"
 	ruleOutOfRange        = "out-of-range"
 	ruleRepeatedItem      = "repeated-item"
-	ruleLiteralCredential = "literal-credential"
+	ruleLiteralCredential = "literal-credential" //nolint:gosec // G101: the name of a rule
 	ruleBadReference      = "bad-reference"
 	ruleUnknownConnector  = "unknown-connector"
 	ruleConnectorName     = "connector-name"

@@ -124,7 +124,6 @@ func (s *schema) showable(p path) path {
 			return p[:i]
 		}
 		if strings.HasPrefix(step, "[") {
-			k = s.branch(k, &node{kind: isList})
 			k = s.expand(k.object("items"))
 			continue
 		}

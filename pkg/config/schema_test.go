@@ -9,7 +9,7 @@ import (
 func TestPointerTokens(t *testing.T) {
 	for pointer, want := range map[string][]string{
 		"": nil, "/": nil,
-		"/a/0": {"a", "0"},
+		"/a/0":                                   {"a", "0"},
 		"/connectors/kubernetes~1eu%20west/x~0y": {"connectors", "kubernetes/eu west", "x~y"},
 	} {
 		if got := pointerTokens(pointer); !slices.Equal(got, want) {
@@ -57,13 +57,27 @@ func TestTypedTexts(t *testing.T) {
 	for _, tt := range []struct {
 		body, rule string
 	}{
-		{"timeout: 1h30m", ""}, {"timeout: 1.5h", ""}, {"timeout: 2w", ""}, {"timeout: 500ms", ""},
-		{"timeout: 5us", ruleBadDuration}, {"timeout: +1h", ruleBadDuration}, {"timeout: -1h", ruleBadDuration}, {"timeout: 99999999999h", ruleBadDuration},
-		{"timeout: 0d", ruleBadDuration}, {"timeout: '1h '", ruleBadDuration}, {"timeout: \"1h\\n\"", ruleBadDuration},
-		{"out: \"a\\0b\"", ruleBadPath}, {"out: ~x", ruleBadPath}, {"out: a~x", ""},
-		{"signing: {key: env:A}", ""}, {"signing: {key: file:/a b}", ""}, {"signing: {key: 'env:1A'}", ruleBadReference},
-		{"signing: {key: \"file:/a\\nb\"}", ruleLiteralCredential}, {"signing: {key: 'FILE:/a'}", ruleLiteralCredential},
-		{"signing: {key: 'vault:a'}", ruleLiteralCredential}, {"signing: {key: true}", ruleLiteralCredential},
+		{"timeout: 1h30m", ""},
+		{"timeout: 1.5h", ""},
+		{"timeout: 2w", ""},
+		{"timeout: 500ms", ""},
+		{"timeout: 5us", ruleBadDuration},
+		{"timeout: +1h", ruleBadDuration},
+		{"timeout: -1h", ruleBadDuration},
+		{"timeout: 99999999999h", ruleBadDuration},
+		{"timeout: 0d", ruleBadDuration},
+		{"timeout: '1h '", ruleBadDuration},
+		{"timeout: \"1h\\n\"", ruleBadDuration},
+		{"out: \"a\\0b\"", ruleBadPath},
+		{"out: ~x", ruleBadPath},
+		{"out: a~x", ""},
+		{"signing: {key: env:A}", ""},
+		{"signing: {key: file:/a b}", ""},
+		{"signing: {key: 'env:1A'}", ruleBadReference},
+		{"signing: {key: \"file:/a\\nb\"}", ruleLiteralCredential},
+		{"signing: {key: 'FILE:/a'}", ruleLiteralCredential},
+		{"signing: {key: 'vault:a'}", ruleLiteralCredential},
+		{"signing: {key: true}", ruleLiteralCredential},
 	} {
 		cfg, problems := Parse("c", []byte("version: 1\n"+tt.body+"\n"), nil)
 		switch {
