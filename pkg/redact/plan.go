@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/rcactl/rcactl/pkg/evidence"
@@ -54,6 +55,23 @@ type op struct {
 	limit    int // bytes of a string, items of a slice
 	values   map[string]bool
 	pattern  *regexp.Regexp
+	// fitted is the last string that the pattern took: kinds, streams and
+	// service keys mostly repeat.
+	fitted atomic.Pointer[string]
+}
+
+func (o *op) fits(s string) bool {
+	if last := o.fitted.Load(); last != nil && *last == s {
+		return true
+	}
+	if !o.pattern.MatchString(s) {
+		return false
+	}
+	if o.domain != domainEvent { // ids do not repeat
+		kept := s
+		o.fitted.Store(&kept)
+	}
+	return true
 }
 
 type fieldOp struct {
@@ -327,7 +345,7 @@ func (w *work) checked(o *op, s string) (string, *Error) {
 	case o.values != nil:
 		fits = o.values[s]
 	case o.pattern != nil:
-		fits = o.pattern.MatchString(s)
+		fits = o.fits(s)
 	default:
 		fits = true
 	}

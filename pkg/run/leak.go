@@ -42,7 +42,7 @@ func (w *Writer) Scan() ([]Leak, error) {
 }
 
 func scanFile(path string) ([]redact.Finding, error) {
-	f, err := os.Open(path) //nolint:gosec // a file of the run
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}

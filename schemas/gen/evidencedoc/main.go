@@ -70,7 +70,7 @@ func render(schema []byte) ([]byte, error) {
 		bodies[body] = kind
 		p.written[body] = true // it has a section of its own
 	}
-	p.WriteString(head)
+	fmt.Fprint(p, head)
 	p.object("## Envelope", p.root)
 	for _, value := range get(p.root, "properties", "kind", "oneOf").Content {
 		for body, kind := range bodies {
@@ -143,9 +143,7 @@ func (p *page) object(title string, object *yaml.Node) {
 		}
 		writeValues(&inner, def, target)
 	}
-	p.Write(values.Bytes())
-	p.Write(inner.Bytes())
-	p.Write(sub.Bytes())
+	fmt.Fprint(p, values.String(), inner.String(), sub.String())
 }
 
 func writeValues(out *bytes.Buffer, name string, leaf *yaml.Node) {
