@@ -332,7 +332,8 @@ func (w *work) named(o *op, s string) (string, *Error) {
 	if o.domain == domainEvent {
 		return w.pseudonyms[domainEvent].of(s), nil
 	}
-	return w.pseudonyms[domainName].ofParts(s, o.limit), nil
+	// Too many parts become one, which may not be what the schema asks for.
+	return w.checked(o, w.pseudonyms[domainName].ofParts(s, o.limit))
 }
 
 // checked holds a string to the closed set or the pattern of the schema. What

@@ -120,6 +120,16 @@ func TestHashedIdentifiersStillJoin(t *testing.T) {
 	}
 }
 
+func TestHashedPathsStayWithinTheSchema(t *testing.T) {
+	e := rollout()
+	e.ServiceKey = strings.Repeat("a/", 60) + "b"
+	e.Source.Object.Name = e.ServiceKey
+	out, line := redacted(t, newRedactor(t, Policy{Identifiers: Hash}), e)
+	if out.Event().ServiceKey != "" || len(out.Event().Source.Object.Name) != len("id:")+26 {
+		t.Error(line)
+	}
+}
+
 func TestPseudonyms(t *testing.T) {
 	one, err := newPseudonymsOf(testKey(t, keyOne))
 	if err != nil {
