@@ -223,8 +223,9 @@ func (b *builder) created() evidence.Event {
 		b.ends(&e, &b.steps[0])
 	case len(b.steps) > 0:
 		e.Deployment.Status = evidence.StatusSuperseded
-	default: // no revision is known at all
-		b.rolloutState(&e)
+	default:
+		// No revision is known at all, and so not whether the state of the newest
+		// rollout is that of the creation.
 	}
 	return e
 }

@@ -310,7 +310,7 @@ func TestARollbackIsToldWithItsTimeAndManager(t *testing.T) {
 	c.awaitRollout("web")
 	want := []string{
 		"testbed/NS/web-service create | - -> 1 shop/web:1.0.0 | superseded | creation_timestamp | by helm",
-		"testbed/NS/web-service rollout | 1 shop/web:1.0.0 -> 2 shop/web:2.0.0 | superseded | creation_timestamp | by kubectl-set",
+		"testbed/NS/web-service rollout | 1 shop/web:1.0.0 -> 2 shop/web:2.0.0 | superseded | creation_timestamp | by -", // the undo took the field over
 		"testbed/NS/web-service rollback | 2 shop/web:2.0.0 -> 3[1] shop/web:1.0.0 | complete | event | by kubectl-rollout",
 	}
 	events, _ := c.collect(c.config(), request(), env())
@@ -537,7 +537,7 @@ func TestWithoutReplicaSetsTheWorkloadsArePartial(t *testing.T) {
 	if cov.Stream != record.StreamWorkloads || cov.Status != connector.Partial || !strings.Contains(cov.Reason, "rollbacks") {
 		t.Errorf("coverage: %+v", cov)
 	}
-	c.expectLines(changes(events), "testbed/NS/web-service create | - -> - | complete | creation_timestamp | by helm")
+	c.expectLines(changes(events), "testbed/NS/web-service create | - -> - | unknown | creation_timestamp | by helm")
 }
 
 func TestNobodyMayListAnything(t *testing.T) {

@@ -1,0 +1,635 @@
+package kubernetes
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+
+	"github.com/rcactl/rcactl/pkg/connector"
+	"github.com/rcactl/rcactl/pkg/record"
+)
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func at(hms string) metav1.Time {
+	t, err := time.Parse(time.RFC3339, "2026-03-01T"+hms+"Z")
+	if err != nil {
+		panic(err)
+	}
+	return metav1.NewTime(t)
+}
+
+func TestTheGateLetsOnlyReadsThrough(t *testing.T) {
+	passed := 0
+	g := &gate{ledger: &ledger{}, next: roundTrip(func(*http.Request) (*http.Response, error) {
+		passed++
+		return &http.Response{Body: io.NopCloser(strings.NewReader(""))}, nil
+	})}
+	for _, test := range []struct {
+		method, path string
+		ok           bool
+	}{
+		{"GET", "/api/v1/pods", true},
+		{"POST", reviewPath, true},
+		{"POST", "/api/v1/namespaces/a/pods", false},
+		{"POST", reviewPath + "/../pods", false},
+		{"PUT", "/api/v1/pods", false},
+		{"PATCH", "/api/v1/pods", false},
+		{"DELETE", "/api/v1/pods", false},
+		{"CONNECT", "/api/v1/namespaces/a/pods/b/exec", false},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), test.method, "https://server"+test.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := passed
+		resp, err := g.RoundTrip(req)
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		if ok := err == nil; ok != test.ok || (passed > before) != test.ok || !ok && !errors.Is(err, errNotARead) {
+			t.Errorf("%s %s: %v, passed on: %v", test.method, test.path, err, passed > before)
+		}
+	}
+	if n := len(g.ledger.take()); n != 2 {
+		t.Errorf("%d actions are written down, want 2", n)
+	}
+}
+
+func TestAnAnswerIsBounded(t *testing.T) {
+	b := &boundedBody{ReadCloser: io.NopCloser(strings.NewReader("0123456789")), left: 4}
+	n, err := io.Copy(io.Discard, b)
+	if !errors.Is(err, errTooLarge) || n > 10 {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+}
+
+func TestConfigProblemsAreNamed(t *testing.T) {
+	for _, test := range []struct {
+		change func(*Config)
+		path   string
+	}{
+		{func(c *Config) { c.Namespaces = []string{"a", "Not_A_Name"} }, "namespaces[1]"},
+		{func(c *Config) { c.Namespaces = []string{"*", "a"} }, "namespaces[0]"},
+		{func(c *Config) { c.Namespaces = []string{"a", "a"} }, "namespaces[1]"},
+		{func(c *Config) { c.ClusterID = "a/b" }, "cluster_id"},
+		{func(c *Config) { c.ServiceLabels = nil }, "service_labels"},
+		{func(c *Config) { c.ServiceLabels = []string{"a b"} }, "service_labels[0]"},
+		{func(c *Config) { c.Streams = []string{"secrets"} }, "streams[0]"},
+		{func(c *Config) { c.MaxObjects = 0 }, "max_objects"},
+		{func(c *Config) { c.PageSize = 0 }, "page_size"},
+		{func(c *Config) { c.Burst = 0 }, "qps"},
+	} {
+		c := defaultConfig()
+		if err := c.Validate(); err != nil {
+			t.Fatalf("the default: %v", err)
+		}
+		test.change(c)
+		var field *connector.FieldError
+		if err := c.Validate(); !errors.As(err, &field) || field.Path != test.path {
+			t.Errorf("want a problem with %s, got %v", test.path, err)
+		}
+	}
+}
+
+func TestTheDigestOfAConfigIsOfWhatIsRead(t *testing.T) {
+	digest := func(change func(*Config)) string {
+		c := defaultConfig()
+		change(c)
+		b, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	base := digest(func(*Config) {})
+	if base != digest(func(c *Config) { c.Kubeconfig, c.QPS, c.Burst, c.PageSize = "/elsewhere", 1, 1, 1 }) {
+		t.Error("how it is read changes the digest")
+	}
+	if base == digest(func(c *Config) { c.Set("namespaces", "a") }) || base == digest(func(c *Config) { c.Set("streams", "pods") }) {
+		t.Error("what is read does not change the digest")
+	}
+	if defaultConfig().Set("no_such_key", "x") {
+		t.Error("a key that does not exist was set")
+	}
+}
+
+const kubeconfig = `apiVersion: v1
+kind: Config
+current-context: CURRENT
+clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
+users: [{name: u, user: {token: s3cret-t0ken}}]
+contexts:
+- {name: one, context: {cluster: c, user: u, namespace: shop}}
+- {name: two, context: {cluster: c, user: u}}
+`
+
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func lookup(vars map[string]string) connector.Env {
+	return connector.Env{LookupEnv: func(name string) (string, bool) { v, ok := vars[name]; return v, ok }}
+}
+
+func TestDiscoverFindsWhatKubectlWould(t *testing.T) {
+	path := write(t, ".kube/config", strings.Replace(kubeconfig, "CURRENT", "one", 1))
+	home := filepath.Dir(filepath.Dir(path))
+	for name, vars := range map[string]map[string]string{
+		"KUBECONFIG":  {"KUBECONFIG": path},
+		"HOME":        {"HOME": home},
+		"USERPROFILE": {"USERPROFILE": home},
+		"list":        {"KUBECONFIG": filepath.Join(home, "missing") + string(filepath.ListSeparator) + path},
+	} {
+		finding, ok := discover(t.Context(), lookup(vars))
+		if !ok || finding.Where != "current context one" {
+			t.Errorf("%s: %+v, %v", name, finding, ok)
+			continue
+		}
+		conn, err := finding.Config.Connect(t.Context(), lookup(vars))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if got := conn.(*source).namespaces; !cmp.Equal(got, []string{"shop"}) {
+			t.Errorf("%s: namespaces %v", name, got)
+		}
+	}
+	if finding, ok := discover(t.Context(), lookup(map[string]string{"HOME": t.TempDir()})); ok {
+		t.Errorf("found %+v where there is nothing", finding)
+	}
+	if _, ok := discover(t.Context(), connector.Env{}); ok {
+		t.Error("found a cluster without an environment")
+	}
+}
+
+func TestKubeconfigProblemsNeverQuoteTheFile(t *testing.T) {
+	good := strings.Replace(kubeconfig, "CURRENT", "one", 1)
+	for _, test := range []struct{ name, text, context, want string }{
+		{"none", strings.Replace(kubeconfig, "CURRENT", `""`, 1), "", "no current context"},
+		{"context", good, "three", `no context "three"`},
+		{"yaml", good + "users: {", "", "cannot be read"},
+		{"cluster", strings.Replace(good, "name: c,", "name: other,", 1), "", "cannot be used"},
+	} {
+		c := defaultConfig()
+		c.Kubeconfig, c.Context = write(t, "config", test.text), test.context
+		_, err := c.Connect(t.Context(), connector.Env{})
+		if connector.ClassOf(err) != connector.ClassConfig || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %v", test.name, err)
+		}
+	}
+	c := defaultConfig()
+	c.Kubeconfig = filepath.Join(t.TempDir(), "missing")
+	if _, err := c.Connect(t.Context(), connector.Env{}); err == nil || !strings.Contains(err.Error(), "does not exist") {
+		t.Errorf("a missing file: %v", err)
+	}
+}
+
+func TestInClusterNeedsTheServiceAccount(t *testing.T) {
+	dir := t.TempDir()
+	env := lookup(map[string]string{"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "6443"})
+	if _, ok := inCluster(env, dir); ok {
+		t.Error("found without a token")
+	}
+	for name, text := range map[string]string{"token": "t", "ca.crt": "c", "namespace": "shop\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at, ok := inCluster(env, dir)
+	if !ok || at.rest.Host != "https://[fd00::1]:6443" || at.namespace != "shop" || at.rest.BearerTokenFile == "" || at.rest.BearerToken != "" {
+		t.Errorf("%+v, %v", at, ok)
+	}
+	if _, ok := inCluster(lookup(nil), dir); ok {
+		t.Error("found outside a cluster")
+	}
+}
+
+func TestKlogIsSilent(t *testing.T) {
+	old := os.Stderr
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	os.Stderr = w
+	quietKlog()
+	klog.Error("a credential plugin said s3cret")
+	klog.TODO().Error(errors.New("s3cret"), "refreshing")
+	klog.Flush()
+	os.Stderr = old
+	_ = w.Close()
+	if out, _ := io.ReadAll(r); len(out) > 0 {
+		t.Errorf("klog wrote %q", out)
+	}
+}
+
+func TestBothRecordersTimes(t *testing.T) {
+	micro := func(hms string) metav1.MicroTime { return metav1.NewMicroTime(at(hms).Time) }
+	old := &corev1.Event{FirstTimestamp: at("10:00:00"), LastTimestamp: at("10:05:00"), Count: 7}
+	once := &corev1.Event{EventTime: micro("10:00:00")}
+	series := &corev1.Event{EventTime: micro("10:00:00"), Series: &corev1.EventSeries{Count: 4, LastObservedTime: micro("10:30:00")}}
+	bare := &corev1.Event{ObjectMeta: metav1.ObjectMeta{CreationTimestamp: at("10:00:00")}}
+	for name, test := range map[string]struct {
+		e     *corev1.Event
+		last  string
+		count int32
+	}{"old": {old, "10:05:00", 7}, "once": {once, "10:00:00", 1}, "series": {series, "10:30:00", 4}, "bare": {bare, "10:00:00", 1}} {
+		first, last, count := eventTimes(test.e)
+		if !first.Equal(at("10:00:00").Time) || !last.Equal(at(test.last).Time) || count != test.count {
+			t.Errorf("%s: %v %v %d", name, first, last, count)
+		}
+	}
+}
+
+func TestMessagesBecomeClosedSets(t *testing.T) {
+	for _, test := range []struct {
+		reason, message string
+		want            facts
+	}{
+		{"BackOff", "Back-off restarting failed container app in pod web", facts{record.SignalCrashLoop, "", ""}},
+		{"BackOff", `Back-off pulling image "shop/web:1"`, facts{record.SignalImagePull, "", "shop/web:1"}},
+		{"Failed", `Failed to pull image "r.io/shop/web:1": ... 401 Unauthorized`, facts{record.SignalImagePull, "auth", "r.io/shop/web:1"}},
+		{"Failed", `Failed to pull image "https://user:pw@r.io/web": not found`, facts{record.SignalImagePull, "not_found", ""}},
+		{"Failed", `(combined from similar events): Failed to pull image "web": toomanyrequests: You have reached your pull rate limit`, facts{record.SignalImagePull, "rate_limited", "web"}},
+		{"Failed", `Failed to pull image "r.io/web": dial tcp: lookup r.io: no such host`, facts{record.SignalImagePull, "dns", "r.io/web"}},
+		{"Failed", `Failed to pull image "r.io/web": tls: failed to verify certificate: x509: unknown`, facts{record.SignalImagePull, "tls", "r.io/web"}},
+		{"Failed", `Failed to pull image "r.io/web": dial tcp 1.2.3.4:443: i/o timeout`, facts{record.SignalImagePull, "timeout", "r.io/web"}},
+		{"Failed", `Error: configmap "settings" not found`, facts{record.SignalContainerConfig, "", ""}},
+		{"Failed", "Error: ImagePullBackOff", facts{record.SignalImagePull, "", ""}},
+		{"Failed", "something else", facts{record.SignalUnclassified, "", ""}},
+		{"Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 500", facts{record.SignalProbeFailed, "liveness", ""}},
+		{"Unhealthy", "Startup probe errored", facts{record.SignalProbeFailed, "startup", ""}},
+		{"FailedCreate", `pods "web" is forbidden: exceeded quota: compute`, facts{record.SignalCreateFailed, "quota", ""}},
+		{"FailedCreate", `admission webhook "x" denied the request`, facts{record.SignalCreateFailed, "webhook", ""}},
+		{"FailedCreate", `pods "web" is forbidden: violates PodSecurity "restricted"`, facts{record.SignalCreateFailed, "pod_security", ""}},
+		{"FailedCreate", `Pod "web" is invalid: spec`, facts{record.SignalCreateFailed, "invalid", ""}},
+		{"FailedScheduling", "0/3 nodes are available", facts{record.SignalUnschedulable, "", ""}},
+		{"FailedCreatePodSandBox", "", facts{record.SignalSandbox, "", ""}},
+		{"FailedMount", "", facts{record.SignalVolume, "", ""}},
+		{"Evicted", "", facts{record.SignalEvicted, "", ""}},
+		{"SystemOOM", "", facts{record.SignalOOMKilled, "", ""}},
+		{"NodeNotReady", "", facts{record.SignalNode, "", ""}},
+		{"SomethingNew", "", facts{record.SignalUnclassified, "", ""}},
+	} {
+		if got := readMessage(test.reason, test.message); got != test.want {
+			t.Errorf("%s %q: %+v, want %+v", test.reason, test.message, got, test.want)
+		}
+	}
+	for message, want := range map[string]scaled{
+		"Scaled up replica set web-5d from 0 to 3":                                 {"web-5d", 0, 3},
+		"Scaled down replica set web-5d to 1":                                      {"web-5d", -1, 1},
+		"(combined from similar events): Scaled up replica set web-5d from 1 to 2": {"web-5d", 1, 2},
+	} {
+		if got, ok := readScaled(message); !ok || got != want {
+			t.Errorf("%q: %+v, %v", message, got, ok)
+		}
+	}
+}
+
+// FuzzMessages: whatever a message says, only words of closed sets and names
+// that the API would accept come out.
+func FuzzMessages(f *testing.F) {
+	for _, seed := range []string{
+		`Failed to pull image "shop/web:1": not found`, "Scaled up replica set web-5d from 0 to 3", "Liveness probe failed: x",
+		"(combined from similar events): Back-off pulling image \"a\"", `exceeded quota: "`, "\xff\x00",
+	} {
+		for _, reason := range []string{"Failed", "BackOff", "Unhealthy", "FailedCreate"} {
+			f.Add(reason, seed)
+		}
+	}
+	details := map[string]bool{"": true}
+	for _, d := range strings.Fields("not_found auth rate_limited dns timeout tls liveness readiness startup quota webhook pod_security invalid") {
+		details[d] = true
+	}
+	f.Fuzz(func(t *testing.T, reason, message string) {
+		got := readMessage(reason, message)
+		if !details[got.detail] || got.class == "" {
+			t.Errorf("%+v", got)
+		}
+		if got.image != "" && (imageRef(got.image) != got.image || strings.ContainsAny(got.image, " \"'?&=") || strings.Contains(got.image, "://")) {
+			t.Errorf("image %q", got.image)
+		}
+		if s, ok := readScaled(message); ok && (s.from < -1 || s.to < 0 || !objectName.MatchString(strings.TrimRight(s.replicaSet, "-."))) {
+			t.Errorf("%+v", s)
+		}
+		if w := reasonWord(reason); w != "" && !camelCase.MatchString(w) {
+			t.Errorf("reason %q", w)
+		}
+	})
+}
+
+// FuzzFieldsV1: a field set never breaks the reader, and only keys that a
+// ConfigMap may have come out.
+func FuzzFieldsV1(f *testing.F) {
+	for _, seed := range []string{
+		`{"f:data":{".":{},"f:log.level":{}}}`, `{"f:spec":{"f:template":{"f:spec":{}}}}`, `{"f:data":[]}`, `{`, `null`, `{"f:data":{"f:a b":{},"v:\"x\"":{}}}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		fields := &metav1.FieldsV1{}
+		fields.SetRawBytes(raw)
+		now := metav1.Now()
+		entries := []metav1.ManagedFieldsEntry{{Manager: "m", Time: &now, FieldsV1: fields}}
+		for _, key := range dataKeys(entries) {
+			if !configMapKey.MatchString(key) {
+				t.Errorf("key %q", key)
+			}
+		}
+		managers(entries)
+	})
+}
+
+func TestManagersAreCutDown(t *testing.T) {
+	fields := func(s string) *metav1.FieldsV1 { return metav1.NewFieldsV1(s) }
+	early, late := at("09:00:00"), at("10:00:00")
+	got := managers([]metav1.ManagedFieldsEntry{
+		{Manager: "kubectl-edit", Time: &late, FieldsV1: fields(`{"f:spec":{"f:replicas":{}}}`)},
+		{Manager: "helm", Time: &early, FieldsV1: fields(`{"f:spec":{"f:template":{"f:spec":{"f:containers":{}}}}}`)},
+		{Manager: "kube-controller-manager", Time: &late},
+		{Manager: "kube-controller-manager", Subresource: "status", Time: &late},
+		{Manager: "kube-controller-manager", Subresource: "scale"},
+		{Manager: "no-time"},
+		{Manager: "line\nbreak", Time: &late},
+	})
+	want := []record.Manager{
+		{Name: "kube-controller-manager", Subresource: "scale"},
+		{Name: "helm", Template: true, Time: early.UTC()},
+		{Name: "kubectl-edit", Time: late.UTC()},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTheTemplateDigestLeavesOutRestartsAndHashes(t *testing.T) {
+	template := func(annotations, labels map[string]string, image string) string {
+		return cutTemplate(&corev1.PodTemplateSpec{
+			ObjectMeta: metav1.ObjectMeta{Annotations: annotations, Labels: labels},
+			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: image}}},
+		}).digest
+	}
+	base := template(nil, map[string]string{"app": "web"}, "a")
+	restarted := template(map[string]string{restartedAtAnnotation: "2026-03-01T09:00:00Z"}, map[string]string{"app": "web", podTemplateHashLabel: "5d"}, "a")
+	if base != restarted {
+		t.Error("a restart changes the digest")
+	}
+	for name, other := range map[string]string{
+		"image": template(nil, map[string]string{"app": "web"}, "b"), "label": template(nil, map[string]string{"app": "x"}, "a"),
+		"annotation": template(map[string]string{"a": "b"}, map[string]string{"app": "web"}, "a"),
+	} {
+		if other == base {
+			t.Errorf("another %s does not change the digest", name)
+		}
+	}
+}
+
+func TestRunningDigestIsThatOfARegistry(t *testing.T) {
+	digest := "sha256:" + strings.Repeat("ab", 32)
+	for id, want := range map[string]string{
+		"shop/web@" + digest: digest, "docker-pullable://r.io/shop/web@" + digest: digest, digest: "", "": "", "shop/web:1": "",
+	} {
+		if got := runningDigest(id); got != want {
+			t.Errorf("%q: %q", id, got)
+		}
+	}
+}
+
+func TestRolloutStates(t *testing.T) {
+	condition := func(reason string) []appsv1.DeploymentCondition {
+		return []appsv1.DeploymentCondition{{Type: appsv1.DeploymentProgressing, Reason: reason, LastUpdateTime: at("10:00:00")}}
+	}
+	full := appsv1.DeploymentStatus{UpdatedReplicas: 2, Replicas: 2, AvailableReplicas: 2}
+	deployment := func(status appsv1.DeploymentStatus, paused bool, reason string) *appsv1.Deployment {
+		if reason != "" {
+			status.Conditions = condition(reason)
+		}
+		return &appsv1.Deployment{Spec: appsv1.DeploymentSpec{Replicas: new(int32(2)), Paused: paused}, Status: status}
+	}
+	for name, test := range map[string]struct {
+		d    *appsv1.Deployment
+		want record.RolloutState
+	}{
+		"available":         {deployment(appsv1.DeploymentStatus{}, false, "NewReplicaSetAvailable"), record.RolloutComplete},
+		"deadline":          {deployment(appsv1.DeploymentStatus{}, false, "ProgressDeadlineExceeded"), record.RolloutFailed},
+		"create error":      {deployment(appsv1.DeploymentStatus{}, false, "ReplicaSetCreateError"), record.RolloutFailed},
+		"updated":           {deployment(appsv1.DeploymentStatus{}, false, "ReplicaSetUpdated"), record.RolloutProgressing},
+		"paused":            {deployment(appsv1.DeploymentStatus{}, true, "DeploymentPaused"), record.RolloutPaused},
+		"paused when whole": {deployment(full, true, "DeploymentPaused"), record.RolloutComplete},
+		"no condition":      {deployment(appsv1.DeploymentStatus{}, false, ""), record.RolloutProgressing},
+		"no condition full": {deployment(full, false, ""), record.RolloutComplete},
+	} {
+		if got := deploymentRollout(test.d); got.State != test.want {
+			t.Errorf("%s: %s, want %s", name, got.State, test.want)
+		}
+	}
+	set := func(current, update string, ready, updated int32, partition int32) *appsv1.StatefulSet {
+		return &appsv1.StatefulSet{
+			Spec: appsv1.StatefulSetSpec{Replicas: new(int32(3)), UpdateStrategy: appsv1.StatefulSetUpdateStrategy{
+				RollingUpdate: &appsv1.RollingUpdateStatefulSetStrategy{Partition: &partition},
+			}},
+			Status: appsv1.StatefulSetStatus{CurrentRevision: current, UpdateRevision: update, ReadyReplicas: ready, UpdatedReplicas: updated},
+		}
+	}
+	for name, test := range map[string]struct {
+		s    *appsv1.StatefulSet
+		want record.RolloutState
+	}{
+		"settled": {set("a", "a", 3, 3, 0), record.RolloutComplete}, "sick": {set("a", "a", 1, 3, 0), record.RolloutUnknown},
+		"under way": {set("a", "b", 3, 1, 0), record.RolloutProgressing}, "partition": {set("a", "b", 3, 1, 2), record.RolloutPaused},
+	} {
+		if got := statefulSetState(test.s); got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
+		}
+	}
+	daemons := func(desired, updated, available int32) *appsv1.DaemonSet {
+		return &appsv1.DaemonSet{Status: appsv1.DaemonSetStatus{DesiredNumberScheduled: desired, UpdatedNumberScheduled: updated, NumberAvailable: available}}
+	}
+	for name, test := range map[string]struct {
+		d    *appsv1.DaemonSet
+		want record.RolloutState
+	}{
+		"whole": {daemons(3, 3, 3), record.RolloutComplete}, "a sick node": {daemons(3, 3, 2), record.RolloutUnknown}, "under way": {daemons(3, 1, 3), record.RolloutProgressing},
+	} {
+		if got := daemonSetState(test.d); got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
+		}
+	}
+}
+
+func TestStateKeepsWhatCouldNotBeListed(t *testing.T) {
+	seenAt, now := at("10:00:00").Time, at("11:00:00").Time
+	prior := state{Version: stateVersion, Looks: []look{
+		{Namespace: "a", Kind: "Deployment", At: seenAt, Seen: []seen{{"u1", "web", "web"}, {"u2", "cart", "cart"}}},
+		{Namespace: "b", Kind: "Deployment", At: seenAt, Seen: []seen{{"u3", "db", "db"}}},
+	}}
+	raw, err := json.Marshal(prior)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if prior, err = readState(raw); err != nil {
+		t.Fatal(err)
+	}
+	wholeA := func(_, namespace string) bool { return namespace == "a" }
+	gone := prior.vanished("c", func(uid string) bool { return uid == "u1" }, now, wholeA)
+	if len(gone) != 1 || gone[0].Object.UID != "u2" || !gone[0].Vanished.After.Equal(seenAt) || !gone[0].Vanished.Before.Equal(now) {
+		t.Errorf("vanished: %+v", gone)
+	}
+	if gone := prior.vanished("c", func(string) bool { return false }, seenAt, wholeA); len(gone) != 0 {
+		t.Errorf("vanished before it was seen: %+v", gone)
+	}
+	w := &workload{}
+	w.Object = record.Object{Kind: "Deployment", Namespace: "a", Name: "web", UID: "u1"}
+	w.Service.Name = "web"
+	next := prior.remember([]*workload{w}, now, wholeA)
+	want := state{Version: stateVersion, Looks: []look{
+		{Namespace: "a", Kind: "Deployment", At: now, Seen: []seen{{"u1", "web", "web"}}}, prior.Looks[1],
+	}}
+	if diff := cmp.Diff(want, next); diff != "" {
+		t.Error(diff)
+	}
+	for _, bad := range []string{"", "{}", `{"version":2}`, "[]"} {
+		if _, err := readState([]byte(bad)); connector.ClassOf(err) != connector.ClassConfig {
+			t.Errorf("state %q: %v", bad, err)
+		}
+	}
+}
+
+func TestServicesOfPodsThatAreGone(t *testing.T) {
+	w := workload{}
+	w.Object = record.Object{Kind: "Deployment", Namespace: "shop", Name: "web", UID: "d"}
+	w.Service = record.Service{Name: "front", Basis: "label app"}
+	j := join(&batch{workloads: []workload{w}, revisions: []revision{{namespace: "shop", owner: "d", Revision: record.Revision{Name: "web-5d8c", UID: "rs", Number: 1}}}})
+	for _, test := range []struct {
+		o    record.Object
+		want record.Service
+	}{
+		{record.Object{Kind: "Pod", Namespace: "shop", Name: "web-5d8c-x7k2p", UID: "gone"}, record.Service{Name: "front", Basis: "generated name"}},
+		{record.Object{Kind: "Pod", Namespace: "other", Name: "web-5d8c-x7k2p", UID: "gone"}, record.Service{}},
+		{record.Object{Kind: "Pod", Namespace: "shop", Name: "stranger", UID: "gone"}, record.Service{}},
+		{record.Object{Kind: "ReplicaSet", Namespace: "shop", Name: "web-5d8c", UID: "rs"}, record.Service{Name: "front", Basis: "owner"}},
+		{record.Object{Kind: "Deployment", Namespace: "shop", Name: "web", UID: "d"}, w.Service},
+		{record.Object{Kind: "Node", Name: "web"}, record.Service{}},
+	} {
+		if got := j.serviceOf(test.o); got != test.want {
+			t.Errorf("%s %s: %+v, want %+v", test.o.Kind, test.o.Name, got, test.want)
+		}
+	}
+}
+
+func TestPodSignals(t *testing.T) {
+	s := &source{config: *defaultConfig(), clusterID: "c"}
+	p := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "shop", UID: "u", CreationTimestamp: at("09:00:00")},
+		Spec:       corev1.PodSpec{NodeName: "n1", Containers: []corev1.Container{{Name: "app", Image: "shop/web:1"}}},
+		Status: corev1.PodStatus{
+			Phase: corev1.PodFailed, Reason: "Evicted", Message: "s3cret",
+			Conditions: []corev1.PodCondition{
+				{Type: corev1.PodReady, Status: corev1.ConditionFalse, LastTransitionTime: at("10:00:00")},
+				{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", LastTransitionTime: at("09:30:00"), Message: "s3cret"},
+			},
+			ContainerStatuses: []corev1.ContainerStatus{{
+				Name: "app", RestartCount: 4,
+				State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff", Message: "s3cret"}},
+				LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+					ExitCode: 137, Reason: "OOMKilled", FinishedAt: at("09:59:00"), Message: "s3cret",
+				}},
+			}, {
+				Name: "odd", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CreateContainerConfigError"}},
+			}},
+		},
+	}
+	var got []string
+	for _, sig := range s.cutPod(p).signals {
+		got = append(got, strings.Join([]string{string(sig.Class), sig.Key, sig.Reason, sig.First.Format(time.TimeOnly)}, " "))
+		if sig.Node != "n1" || sig.Object.UID != "u" || sig.Count < 1 {
+			t.Errorf("%+v", sig)
+		}
+	}
+	want := []string{
+		"evicted  Evicted 10:00:00",
+		"unschedulable  Unschedulable 09:30:00",
+		"crash_loop app CrashLoopBackOff 10:00:00",
+		"oom_killed app/3 OOMKilled 09:59:00",
+		"container_config odd CreateContainerConfigError 10:00:00",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	p.DeletionTimestamp = new(at("10:01:00"))
+	p.Status.ContainerStatuses[0].LastTerminationState.Terminated.Reason = "Error"
+	for _, sig := range s.cutPod(p).signals {
+		if sig.Class == record.SignalContainerExit {
+			t.Error("the end of a pod that was told to stop is a signal")
+		}
+	}
+}
+
+func TestErrorsHoldNoTextOfTheServer(t *testing.T) {
+	status := func(code int) roundTrip {
+		return func(r *http.Request) (*http.Response, error) {
+			body := `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"s3cret","reason":"x","code":` + itoa(int64(code)) + `}`
+			return &http.Response{StatusCode: code, Request: r, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body))}, nil
+		}
+	}
+	for code, class := range map[int]connector.Class{
+		401: connector.ClassAuth, 403: connector.ClassForbidden, 404: connector.ClassProtocol, 410: connector.ClassProtocol,
+		429: connector.ClassLimited, 500: connector.ClassUnreachable, 504: connector.ClassTimeout,
+	} {
+		api, err := newClient(defaultConfig(), location{rest: &rest.Config{Host: "https://server"}}, connector.Env{Transport: status(code)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		own := classify(t.Context(), api.get(t.Context(), "/api/v1/pods", nil, asObjects, &corev1.PodList{}), "pods")
+		if own.Class != class || strings.Contains(own.Error(), "s3cret") {
+			t.Errorf("%d: %s: %v", code, own.Class, own)
+		}
+	}
+	dial := roundTrip(func(*http.Request) (*http.Response, error) { return nil, errors.New("dial tcp s3cret") })
+	api, err := newClient(defaultConfig(), location{rest: &rest.Config{Host: "https://server"}}, connector.Env{Transport: dial})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if own := classify(t.Context(), api.get(t.Context(), "/x", nil, asObjects, &corev1.PodList{}), "pods"); own.Class != connector.ClassUnreachable || strings.Contains(own.Error(), "s3cret") {
+		t.Errorf("%s: %v", own.Class, own)
+	}
+	garbage := roundTrip(func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Request: r, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(bytes.NewReader([]byte("s3cret")))}, nil
+	})
+	api, err = newClient(defaultConfig(), location{rest: &rest.Config{Host: "https://server"}}, connector.Env{Transport: garbage})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if own := classify(t.Context(), api.get(t.Context(), "/x", nil, asObjects, &corev1.PodList{}), "pods"); own.Class != connector.ClassProtocol || strings.Contains(own.Error(), "s3cret") {
+		t.Errorf("%s: %v", own.Class, own)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if own := classify(ctx, ctx.Err(), "pods"); own.Class != connector.ClassCanceled {
+		t.Errorf("%v", own)
+	}
+}
