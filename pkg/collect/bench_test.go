@@ -18,6 +18,7 @@ import (
 	"github.com/rcactl/rcactl/pkg/cursor"
 	"github.com/rcactl/rcactl/pkg/dsse"
 	"github.com/rcactl/rcactl/pkg/evidence"
+	"github.com/rcactl/rcactl/pkg/evidence/evidencetest"
 	"github.com/rcactl/rcactl/pkg/manifest"
 	"github.com/rcactl/rcactl/pkg/record"
 	"github.com/rcactl/rcactl/pkg/redact"
@@ -136,6 +137,7 @@ func names(t testing.TB, dir, instance string) []string {
 	var all []string
 	for _, text := range evidenceOf(t, dir, instance) {
 		for line := range bytes.Lines([]byte(text)) {
+			evidencetest.Validate(t, line)
 			var e evidence.Event
 			check(t, json.Unmarshal(line, &e))
 			all = append(all, e.Source.Object.Name)

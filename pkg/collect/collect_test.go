@@ -233,6 +233,24 @@ func TestPartialStreamsStandStill(t *testing.T) {
 	}
 }
 
+// A run for one service must not make the next one pass over the others.
+func TestANarrowedRunMovesNoCursor(t *testing.T) {
+	h := newHouse(t)
+	source := memory(t, "memory", &connectortest.Memory{Records: connectortest.Signals(10, start(), time.Minute)})
+	h.run(h.options(source))
+	before := evidenceFolder(t, filepath.Join(h.state(), "cursors"))
+	h.now = h.now.Add(time.Hour)
+	o := h.options(source)
+	o.Scope.Services = []string{"shop/checkout"}
+	src := sourceOf(t, h.run(o), "memory")
+	if diff := cmp.Diff(before, evidenceFolder(t, filepath.Join(h.state(), "cursors"))); diff != "" {
+		t.Error(diff)
+	}
+	if src.Cursor.After.SHA256 != "" || !strings.Contains(strings.Join(src.Notes, " "), "narrowed") {
+		t.Errorf("%+v, notes %q", src.Cursor, src.Notes)
+	}
+}
+
 // Nobody can tell what the source has forgotten: asking again would never end.
 func TestForgottenTimeIsNotAskedForEver(t *testing.T) {
 	h := newHouse(t)

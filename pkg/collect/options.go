@@ -38,7 +38,7 @@ type Options struct {
 	// Since is how far back a stream without a cursor is read when Window is
 	// nil; zero means DefaultSince.
 	Since time.Duration
-	// Scope narrows the run.
+	// Scope narrows the run. A narrowed run moves no cursor.
 	Scope connector.Scope
 	// Timeout bounds the whole run; zero means DefaultTimeout. The connectors
 	// get a little less, so that what they found can still be signed.

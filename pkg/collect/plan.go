@@ -71,6 +71,8 @@ type plan struct {
 	// that there was a cursor to go on from.
 	fromCursor  bool
 	incremental bool
+	// narrowed says that this is less than all that the source reads.
+	narrowed bool
 	// offset is what the source's clock is ahead; zero when it does not matter.
 	offset time.Duration
 	notes  []string
@@ -90,7 +92,7 @@ func planFor(o Options, end time.Time, caps connector.Capabilities, m memory, sk
 		}
 		return p, nil
 	}
-	p.fromCursor, p.incremental = true, m.known
+	p.fromCursor, p.incremental, p.narrowed = true, m.known, len(o.Scope.Services) > 0
 	p.window = window.Window{Start: end.Add(-o.Since), End: end}
 	for _, s := range caps.Streams {
 		w, note, err := fromCursor(s, end, p.window.Start, m)

@@ -130,6 +130,9 @@ func (s *source) settle() {
 	if s.memory.reset != "" {
 		s.notes = append(s.notes, "the cursor was not used: "+s.memory.reset)
 	}
+	if s.plan.narrowed {
+		s.notes = append(s.notes, "the run was narrowed to some services, so the cursor was not moved")
+	}
 	for _, stream := range s.caps.Streams {
 		s.coverage = append(s.coverage, s.cover(stream.Name))
 	}

@@ -153,7 +153,7 @@ func digestActions(path string) (map[string]manifest.Actions, error) {
 // stageCursors encodes the cursors, so that what they will be is signed before
 // they are moved. A cursor that cannot be encoded stays where it is.
 func (r *session) stageCursors(context.Context) error {
-	if r.Window != nil {
+	if !r.movesCursors() {
 		return nil
 	}
 	for _, s := range r.sources {
@@ -176,6 +176,10 @@ func (r *session) stageCursors(context.Context) error {
 	}
 	return nil
 }
+
+// movesCursors reports whether this run stands for all that the sources read. One
+// that was narrowed to some services must not pass over the others.
+func (r *session) movesCursors() bool { return r.Window == nil && len(r.Scope.Services) == 0 }
 
 // next is the cursor after the run.
 func (s *source) next(runID string, now time.Time) (file cursor.File, note string) {

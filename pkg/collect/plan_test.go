@@ -1,0 +1,130 @@
+package collect
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rcactl/rcactl/pkg/connector"
+	"github.com/rcactl/rcactl/pkg/cursor"
+	"github.com/rcactl/rcactl/pkg/evidence"
+	"github.com/rcactl/rcactl/pkg/window"
+)
+
+func noon() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
+
+func TestWhereAStreamGoesOn(t *testing.T) {
+	const overlap = 10 * time.Minute
+	ago := func(d time.Duration) time.Time { return noon().Add(-d) }
+	tests := []struct {
+		name    string
+		through time.Time // zero: the cursor does not know the stream
+		overlap time.Duration
+		start   time.Time
+		note    string
+		wantErr string
+	}{
+		{"no cursor", time.Time{}, overlap, ago(time.Hour), "", ""},
+		{"goes on", ago(5 * time.Minute), overlap, ago(5 * time.Minute), "", ""},
+		{"little overlap", ago(5 * time.Minute), 0, ago(5*time.Minute + 2*time.Second), "", ""},
+		{"long ago", ago(30 * 24 * time.Hour), overlap, ago(7 * 24 * time.Hour), "last 7 days", ""},
+		{"clock set back a little", ago(-time.Minute), overlap, ago(time.Second), "", ""},
+		{"the same moment", noon(), overlap, ago(time.Second), "", ""},
+		{"future", ago(-time.Hour), overlap, time.Time{}, "", "in the future"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := memory{path: "/state/x.json", known: true}
+			if !tt.through.IsZero() {
+				m.file.Streams = map[string]time.Time{"s": tt.through}
+			}
+			caps := connector.Capabilities{Streams: []connector.Stream{{Name: "s", Overlap: tt.overlap}}}
+			p, err := planFor(Options{Since: time.Hour}, noon(), caps, m, connector.Skew{})
+			if tt.wantErr != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.wantErr) || !strings.Contains(err.Error(), m.path) {
+					t.Errorf("got %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := (window.Window{Start: tt.start, End: noon()}); p.streams["s"] != want {
+				t.Errorf("got %v, want %v", p.streams["s"], want)
+			}
+			if got := strings.Join(p.notes, " "); !strings.Contains(got, tt.note) || (tt.note == "") != (got == "") {
+				t.Errorf("note %q", got)
+			}
+			if got := p.reach(caps.Streams[0]); got != p.streams["s"].Back(tt.overlap) {
+				t.Errorf("reach %v", got)
+			}
+			if got := p.request(connector.Scope{}, nil).WindowOf("s"); got != p.streams["s"] {
+				t.Errorf("request %v", got)
+			}
+		})
+	}
+}
+
+func TestACursorIsMovedOnlyWhenNothingIsLeft(t *testing.T) {
+	asked := window.Window{Start: noon(), End: noon().Add(time.Hour)}
+	late := window.Window{Start: noon().Add(time.Minute), End: asked.End}
+	early := window.Window{Start: noon(), End: asked.End.Add(-time.Minute)}
+	for _, tt := range []struct {
+		name string
+		c    connector.Coverage
+		want bool
+	}{
+		{"complete", connector.Coverage{Status: connector.Complete, Answered: asked}, true},
+		{"not asked by choice", connector.Coverage{Status: connector.Skipped}, true},
+		{"the source forgot the beginning", connector.Coverage{Status: connector.Partial, Answered: late}, true},
+		{"the end is missing", connector.Coverage{Status: connector.Partial, Answered: early}, false},
+		{"an error", connector.Coverage{Status: connector.Partial, Answered: late, Class: connector.ClassTimeout}, false},
+		{"a bound", connector.Coverage{Status: connector.Partial, Answered: late, Truncated: true}, false},
+		{"a grant", connector.Coverage{Status: connector.Partial, Answered: late, Missing: []connector.Grant{{Verb: "list"}}}, false},
+		{"nothing answered", connector.Coverage{Status: connector.Partial}, false},
+		{"failed", connector.Coverage{Status: connector.Failed, Answered: asked}, false},
+	} {
+		tt.c.Stream, tt.c.Asked = "s", asked
+		p := plan{streams: map[string]window.Window{"s": asked}}
+		for _, known := range []time.Time{{}, noon().Add(-time.Hour)} {
+			m, want := memory{}, asked.Start
+			if !known.IsZero() {
+				m.file = cursor.File{Streams: map[string]time.Time{"s": known}}
+				want = known
+			}
+			if tt.want {
+				want = asked.End
+			}
+			streams, whole := m.next(p, []connector.Coverage{tt.c})
+			if whole != tt.want || !streams["s"].Equal(want) {
+				t.Errorf("%s, known %v: %v, whole %v; want %v", tt.name, known, streams["s"], whole, want)
+			}
+		}
+	}
+}
+
+func TestBelongs(t *testing.T) {
+	w := window.Window{Start: noon(), End: noon().Add(time.Hour)}
+	at := func(minutes int) time.Time { return noon().Add(time.Duration(minutes) * time.Minute) }
+	for _, tt := range []struct {
+		name     string
+		instants []time.Time
+		ongoing  bool
+		want     bool
+	}{
+		{"inside", []time.Time{at(10)}, false, true},
+		{"at the start", []time.Time{at(0)}, false, true},
+		{"at the end", []time.Time{at(60)}, false, false},
+		{"before", []time.Time{at(-10)}, false, false},
+		{"ended inside", []time.Time{at(-10), at(10)}, false, true},
+		{"around, and over", []time.Time{at(-10), at(70)}, false, false},
+		{"before, and still so", []time.Time{at(-10)}, true, true},
+		{"after, and still so", []time.Time{at(70)}, true, false},
+		{"no time", []time.Time{{}}, true, false},
+		{"none", nil, true, false},
+	} {
+		if got := belongs(evidence.Span{Instants: tt.instants, Ongoing: tt.ongoing}, w); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+	}
+}
