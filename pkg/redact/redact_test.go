@@ -404,7 +404,7 @@ func TestClean(t *testing.T) {
 
 func TestTheEventStaysAsItIs(t *testing.T) {
 	in, same := rollout(), rollout()
-	in.Summary, same.Summary = "text of somebody", "text of somebody"
+	in.Summary, same.Summary = "password=hunter22 of somebody", "password=hunter22 of somebody"
 	in.Marks = append(make([]evidence.Mark, 0, 8), evidence.Mark{Field: "/x", Action: "dropped", Reason: "r"})
 	same.Marks = []evidence.Mark{{Field: "/x", Action: "dropped", Reason: "r"}}
 	out, line := redacted(t, newRedactor(t, Policy{Identifiers: Hash}), in)
@@ -414,7 +414,7 @@ func TestTheEventStaysAsItIs(t *testing.T) {
 	if in.Marks[:8][1] != (evidence.Mark{}) {
 		t.Error("the array behind the marks was written to")
 	}
-	if strings.Contains(line, "somebody") {
+	if strings.Contains(line, "somebody") || strings.Contains(line, `"/summary"`) {
 		t.Errorf("a summary came through: %s", line)
 	}
 	// The bytes belong to the caller.
