@@ -75,6 +75,9 @@ func (f *collectFlags) run(ctx context.Context, sys *System, opts *options) erro
 	}
 	p := newPrinter(sys, opts.people(sys))
 	s.printFound(p)
+	if len(s.sources) == 0 {
+		return s.nothingToAsk()
+	}
 	if f.plan {
 		return s.printPlan(ctx, sys, opts)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -216,11 +217,16 @@ func (f *setupFlags) choose(registry *connector.Registry, s *setup) error {
 		}
 		s.sources = append(s.sources, collect.Source{Name: instance.Key, Type: instance.Type, Config: cfg, ConfigDigest: digest})
 	}
-	if len(s.sources) == 0 {
-		return fail(exitUsage, fmt.Errorf("there is nothing to ask: no config, no kubeconfig with a current context, and this is not a pod with a ServiceAccount"),
-			"name a kubeconfig with --kubeconfig, or write a config; rcactl validate --print-config shows one")
-	}
 	return nil
+}
+
+// nothingToAsk says that there is no source, and how to name one.
+func (s *setup) nothingToAsk() error {
+	if s.where != "" {
+		return fail(exitUsage, fmt.Errorf("there is nothing to ask: %s configures no connector", s.where), "add one under connectors:")
+	}
+	return fail(exitUsage, errors.New("there is nothing to ask: no config, no kubeconfig with a current context, and this is not a pod with a ServiceAccount"),
+		"name a kubeconfig with --kubeconfig, or write a config; rcactl validate --print-config shows one")
 }
 
 // matches reports whether --connector names an instance, by its key or its type.

@@ -90,6 +90,16 @@ func (f *setupFlags) printConfig(cmd *cobra.Command, sys *System, opts *options)
 	if err != nil {
 		return err
 	}
+	if len(s.cfg.Connectors) == 0 {
+		// Nothing was found: show where a connector would stand.
+		for _, typ := range builtin.Registry().Types() {
+			factory, err := builtin.Registry().Lookup(typ)
+			if err != nil {
+				return fail(exitFailed, err, "")
+			}
+			s.cfg.Connectors = append(s.cfg.Connectors, config.Instance{Key: typ, Type: typ, Config: factory.New()})
+		}
+	}
 	text, err := config.Render(s.cfg)
 	if err != nil {
 		return fail(exitFailed, err, "")
