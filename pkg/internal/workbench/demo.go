@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/rcactl/rcactl/pkg/testbed"
@@ -21,37 +22,46 @@ func (b *bench) demo(ctx context.Context) error {
 		return fmt.Errorf("make a folder for the demo: %w", err)
 	}
 	b.say("building rcactl (a minute the first time)")
-	rcactl := filepath.Join(dir, "rcactl")
+	rcactl := filepath.Join(dir, "bin", "rcactl")
 	if err := b.command(ctx, nil, "go", "build", "-o", rcactl, "./cmd/rcactl"); err != nil {
 		return err
 	}
+	d := rcactlDemo{bench: b, dir: dir, rcactl: rcactl}
 	return b.withServer(ctx, func(srv *testbed.Process) error {
-		env := []string{"KUBECONFIG=" + filepath.Join(srv.Dir, "admin.kubeconfig")}
-		if err := b.command(ctx, env, "go", "run", "./testdata/demo"); err != nil {
+		kubeconfig := "KUBECONFIG=" + filepath.Join(srv.Dir, "admin.kubeconfig")
+		d.env = append(strangersEnv(os.Environ()), kubeconfig, "HOME="+filepath.Join(dir, "home"))
+		if err := b.command(ctx, []string{kubeconfig}, "go", "run", "./testdata/demo"); err != nil {
 			return err
 		}
-		run, err := b.collect(ctx, env, rcactl, dir)
+		run, err := d.run(ctx, "collect", "--since", "1h", "--namespace", "shop", "--state", "state", "--out", "runs")
 		if err != nil {
 			return err
 		}
-		b.shows("rcactl manifest verify " + run)
-		if err := b.command(ctx, env, rcactl, "manifest", "verify", run); err != nil {
+		if _, err := d.run(ctx, "manifest", "verify", "--state", "state", run); err != nil {
 			return err
 		}
-		b.say("the run stays in %s", run)
+		fmt.Fprintln(b.stderr)
+		b.say("run, keys and binary stay in %s", dir)
 		return nil
 	})
 }
 
-// collect runs rcactl collect and returns the run directory that it prints.
-func (b *bench) collect(ctx context.Context, env []string, rcactl, dir string) (string, error) {
-	args := []string{"collect", "--since", "1h", "--state", filepath.Join(dir, "state"), "--out", filepath.Join(dir, "runs")}
-	b.shows("rcactl " + strings.Join(args, " "))
+// rcactlDemo runs rcactl in the demo's folder.
+type rcactlDemo struct {
+	*bench
+	dir, rcactl string
+	env         []string
+}
+
+// run shows a command as a reader would type it, runs it, and returns the last
+// line of its standard output.
+func (d rcactlDemo) run(ctx context.Context, args ...string) (string, error) {
+	fmt.Fprintf(d.stderr, "\n$ rcactl %s\n", strings.Join(args, " "))
 	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, rcactl, args...)
-	cmd.Dir = dir // not the working tree: its git remote is no part of the story
-	cmd.Env = append(os.Environ(), env...)
-	cmd.Stdout, cmd.Stderr = io.MultiWriter(&out, b.stdout), b.stderr
+	cmd := exec.CommandContext(ctx, d.rcactl, args...)
+	cmd.Dir = d.dir
+	cmd.Env = d.env
+	cmd.Stdout, cmd.Stderr = io.MultiWriter(&out, d.stdout), d.stderr
 	if err := cmd.Run(); err != nil {
 		return "", err
 	}
@@ -59,5 +69,15 @@ func (b *bench) collect(ctx context.Context, env []string, rcactl, dir string) (
 	return lines[len(lines)-1], nil
 }
 
-// shows prints a command as a reader would type it.
-func (b *bench) shows(command string) { fmt.Fprintf(b.stderr, "\n$ %s\n", command) }
+// strangersEnv leaves out what the developer's own shell would tell rcactl about
+// sources: the demo must neither read nor need anything but its own cluster.
+func strangersEnv(env []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		switch name {
+		case "GITHUB_TOKEN", "GH_TOKEN", "DATABASE_URL", "HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "KUBECONFIG":
+			return true
+		}
+		return strings.HasPrefix(name, "RCACTL_") || strings.HasPrefix(name, "PG")
+	})
+}
