@@ -1,8 +1,11 @@
 package collect_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -113,6 +116,7 @@ func TestTroubleStaysWhereItIs(t *testing.T) {
 		{connectortest.HangsUntil, manifest.StatusFailed, connector.ClassTimeout},
 		{connectortest.HangsAlways, manifest.StatusFailed, connector.ClassTimeout},
 		{connectortest.FailsMidway, manifest.StatusFailed, connector.ClassProtocol},
+		{connectortest.Blurts, manifest.StatusFailed, connector.ClassInternal},
 		{connectortest.Floods, manifest.StatusPartial, connector.ClassBound},
 		{connectortest.Forbidden, manifest.StatusPartial, connector.ClassNone},
 		{connectortest.CannotStart, manifest.StatusFailed, connector.ClassConfig},
@@ -136,6 +140,9 @@ func TestTroubleStaysWhereItIs(t *testing.T) {
 			})
 			o := h.options(bad, good(t))
 			o.Window, o.Limits.Events, o.Timeout = hour(), 500, 4*time.Second
+			var log, told bytes.Buffer
+			o.Env.Log = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+			o.Observe = func(p collect.Progress) { fmt.Fprintf(&told, "%+v\n", p) }
 			began := time.Now()
 			out, err := collect.Run(t.Context(), o)
 			check(t, err)
@@ -160,6 +167,9 @@ func TestTroubleStaysWhereItIs(t *testing.T) {
 				t.Error(diff)
 			}
 			h.nowhere(connectortest.Planted)
+			if strings.Contains(log.String()+told.String(), connectortest.Planted) {
+				t.Errorf("what was planted was told:\n%s\n%s", &log, &told)
+			}
 		})
 	}
 }

@@ -1,13 +1,17 @@
 package collect
 
 import (
+	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rcactl/rcactl/pkg/connector"
+	"github.com/rcactl/rcactl/pkg/connector/connectortest"
 	"github.com/rcactl/rcactl/pkg/cursor"
 	"github.com/rcactl/rcactl/pkg/evidence"
+	"github.com/rcactl/rcactl/pkg/redact"
 	"github.com/rcactl/rcactl/pkg/window"
 )
 
@@ -126,5 +130,40 @@ func TestBelongs(t *testing.T) {
 		if got := belongs(evidence.Span{Instants: tt.instants, Ongoing: tt.ongoing}, w); got != tt.want {
 			t.Errorf("%s: %v", tt.name, got)
 		}
+	}
+}
+
+// What a connector that was left behind emits later changes nothing.
+func TestAClosedSieveLetsNothingThrough(t *testing.T) {
+	r := connectortest.Signal(connectortest.StreamA, "late", noon())
+	key, err := redact.NewKey([]byte("0123456789abcdefghijklmnopqrstuvwxyz-not-a-real-key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	redactor, err := redact.Compile(redact.DefaultPolicy(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := 0
+	through := (&sieve{
+		source: "memory", redact: redactor, limits: Limits{}.orDefaults(), log: slog.New(slog.DiscardHandler),
+		reach: map[string]window.Window{connectortest.StreamA: {Start: noon(), End: noon().Add(time.Hour)}},
+		write: func(redact.Redacted) error { written++; return nil },
+	}).open()
+	if err := through.emit(r); err != nil || written != 1 {
+		t.Fatalf("%d written, %v", written, err)
+	}
+	if err := through.emit(r); err != nil || written != 1 {
+		t.Errorf("the same line twice in one run: %d written, %v", written, err)
+	}
+	undeclared := r
+	undeclared.From = "elsewhere"
+	if err := through.emit(undeclared); connector.ClassOf(err) != connector.ClassInternal {
+		t.Errorf("a stream that nobody declared: %v", err)
+	}
+	before := through.close()
+	r.Count = 2
+	if err := through.emit(r); !errors.Is(err, errLate) || written != 1 || through.close().events != before.events {
+		t.Errorf("%d written, %v", written, err)
 	}
 }

@@ -57,7 +57,7 @@ func (s Store) Load(instance, typ string) (f File, d Digest, found bool, err err
 }
 
 func read(path string) ([]byte, error) {
-	file, err := os.Open(path) //nolint:gosec // G304: the path is the state folder and an instance's key
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read cursor: %w", err)
 	}

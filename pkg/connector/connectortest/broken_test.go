@@ -89,7 +89,7 @@ func (b broken) Collect(ctx context.Context, req connector.Request, emit func(re
 		b.Memory = &m
 	}
 	result, err := b.Memory.Collect(ctx, req, func(r record.Record) error {
-		s := r.(record.Signal) //nolint:errcheck,forcetypeassert // a Memory emits nothing else
+		s := r.(record.Signal) // a Memory emits nothing else
 		switch b.how {
 		case "parallel":
 			wg.Go(func() { _ = emit(r) })
@@ -148,7 +148,7 @@ func TestTheSuiteCatches(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
 			name := strings.ReplaceAll(sentence, " ", "_")
-			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run=^TestBroken$/^"+name+"$") //nolint:gosec // G204: this very binary
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run=^TestBroken$/^"+name+"$")
 			cmd.Env = append(os.Environ(), breakEnv+"="+how)
 			out, err := cmd.CombinedOutput()
 			if err == nil || !strings.Contains(string(out), "--- FAIL: TestBroken/"+name) {

@@ -32,6 +32,7 @@ const (
 	HangsUntil  Trouble = "hangs until its context is done"
 	HangsAlways Trouble = "hangs and ignores its context"
 	FailsMidway Trouble = "fails midway"
+	Blurts      Trouble = "fails with the source's own words"
 	Floods      Trouble = "emits without end"
 	Forbidden   Trouble = "is refused one stream"
 	CannotStart Trouble = "cannot connect"
@@ -211,6 +212,8 @@ func (m *Memory) trouble(ctx context.Context, name string, reach window.Window, 
 		return errors.New("released")
 	case FailsMidway:
 		return connector.Errorf(connector.ClassProtocol, errors.New(Planted), "the source in memory was told to fail")
+	case Blurts:
+		return errors.New("the source says: " + Planted)
 	case Floods:
 		for i := 0; ; i++ {
 			if err := emit(Signal(name, fmt.Sprintf("flood-%d", i), reach.Start)); err != nil {
