@@ -349,6 +349,37 @@ func TestCredentialsInNamesAreDropped(t *testing.T) {
 	}
 }
 
+// Two harmless names can make a sentence that the leak check would stop the run for.
+func TestSummariesThatLookLikeCredentials(t *testing.T) {
+	e := rollout()
+	e.Source.Object.Kind, e.Source.Object.Name = "Bearer", "orders-7c9f8d6b54-x2x7k"
+	out, line := redacted(t, newRedactor(t, Policy{Personal: Omit}), e)
+	if out.Event().Summary != "" || out.Event().Source.Object.Name == "" || len(detectorsOf(t, line)) > 0 {
+		t.Error(line)
+	}
+	if last := out.Event().Marks[len(out.Event().Marks)-1]; last != (evidence.Mark{Field: "/summary", Action: "dropped", Reason: reasonLeak}) {
+		t.Errorf("marked %v", last)
+	}
+}
+
+func TestAPanicIsARefusal(t *testing.T) {
+	r := newRedactor(t, Policy{})
+	r.plan = nil // what a bug could look like
+	out, err := r.Redact(rollout())
+	var refused *Error
+	if !errors.As(err, &refused) || !out.IsZero() || len(r.Counts()) != 1 {
+		t.Errorf("%v, %v", err, r.Counts())
+	}
+}
+
+func TestNamesAreWrittenAsTheyAre(t *testing.T) {
+	e := rollout()
+	e.Source.Object.Name = "<a&b>"
+	if _, line := redacted(t, newRedactor(t, Policy{}), e); !strings.Contains(line, `"name":"<a&b>"`) {
+		t.Error(line)
+	}
+}
+
 func TestBounds(t *testing.T) {
 	e := rollout()
 	e.Source.Object.Name = strings.Repeat("é", 800)

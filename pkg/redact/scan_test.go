@@ -91,6 +91,13 @@ func TestVectors(t *testing.T) {
 	}
 }
 
+// What is too short to look at must be too short for every detector.
+func TestTheShortestCredential(t *testing.T) {
+	if newDetectors().find("a://:b@") != "url-password" {
+		t.Error("not found")
+	}
+}
+
 // One credential in the middle of a very long line, wherever the blocks of the
 // reader happen to end.
 func TestScanFindsInLongLines(t *testing.T) {

@@ -234,6 +234,15 @@ func TestRollsBeforeTheLimit(t *testing.T) {
 	reader, err := Open(w.Dir())
 	must(t, err)
 	defer reader.Close()
+	// One byte less, and only two fit.
+	tight, err := create(runs, "run-2", 3*size-1, createFile)
+	must(t, err)
+	for i := range 3 {
+		must(t, tight.Append("kubernetes", signal(t, r, "kubernetes", i)))
+	}
+	if files, err := tight.Finish(); err != nil || len(files) != 3 {
+		t.Errorf("%v, %v", names(files), err)
+	}
 	i := 0
 	must(t, reader.Events(func(e evidence.Event) error {
 		if want := fmt.Sprintf("orders-%d", i%10); e.Source.Object.Name != want {
