@@ -181,13 +181,13 @@ func classify(ctx context.Context, err error, what string) *connector.Error {
 		return connector.Errorf(connector.ClassInternal, err, "a request that does not only read was stopped, for %s", what)
 	case errors.Is(err, errTooLarge):
 		return connector.Errorf(connector.ClassBound, err, "an answer was larger than %d MiB, for %s; lower page_size", maxAnswer>>20, what)
+	case strings.Contains(err.Error(), "getting credentials: "):
+		return connector.Errorf(connector.ClassAuth, err, "the credential plugin of the kubeconfig failed; log in again (\"kubectl version\" shows why)")
 	case isTimeout(err):
 		return connector.Errorf(connector.ClassTimeout, err, "the API server did not answer in time, for %s", what)
 	case errors.As(err, &urlErr):
 		return connector.Errorf(connector.ClassUnreachable, err,
 			"the API server cannot be reached, for %s; check its address, the network and the certificates (\"kubectl version\" shows the same)", what)
-	case strings.Contains(err.Error(), "getting credentials"):
-		return connector.Errorf(connector.ClassAuth, err, "the credential plugin of the kubeconfig failed; log in again (\"kubectl version\" shows why)")
 	}
 	return connector.Errorf(connector.ClassProtocol, err, "the API server's answer cannot be read, for %s", what)
 }

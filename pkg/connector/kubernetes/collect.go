@@ -133,17 +133,28 @@ func (c *collection) plan() {
 // whole source.
 func (c *collection) runJobs(ctx context.Context) error {
 	slots := make(chan struct{}, parallel)
+	panics := make(chan any, len(c.jobs))
 	var wg sync.WaitGroup
 	for _, j := range c.jobs {
 		slots <- struct{}{}
 		wg.Go(func() {
-			defer func() { <-slots }()
+			defer func() {
+				if p := recover(); p != nil {
+					panics <- p
+				}
+				<-slots
+			}()
 			if err := j.run(ctx, j); err != nil {
 				j.err = classify(ctx, err, j.what())
 			}
 		})
 	}
 	wg.Wait()
+	select {
+	case p := <-panics:
+		panic(p) // in the caller's goroutine, where it can be contained
+	default:
+	}
 	return c.fatal(ctx)
 }
 
@@ -251,7 +262,7 @@ func (c *collection) streamEvents(ctx context.Context, j *joined) error {
 		return nil
 	}
 	asked := c.req.WindowOf(record.StreamEvents)
-	start := asked.Start.Add(-seriesLag)
+	start := asked.Start.Add(-seriesLag - lateData)
 	for _, first := range slices.Clone(c.jobs) {
 		if first.stream != record.StreamEvents {
 			continue
@@ -424,23 +435,26 @@ type scope struct {
 func newScope(s connector.Scope, namespaces []string) scope {
 	out := scope{}
 	wanted := map[string]bool{}
+	narrowed := len(s.Services) > 0
 	for _, service := range s.Services {
 		if out.services == nil {
 			out.services = map[string]bool{}
 		}
 		out.services[service] = true
-		ns, _, _ := strings.Cut(service, "/")
-		wanted[ns] = true
+		// A namespace becomes part of a path.
+		if ns, _, _ := strings.Cut(service, "/"); namespaceName.MatchString(ns) {
+			wanted[ns] = true
+		}
 	}
 	for _, ns := range namespaces {
 		switch {
-		case ns == allNamespaces && len(wanted) == 0:
+		case ns == allNamespaces && !narrowed:
 			out.namespaces = append(out.namespaces, "")
 		case ns == allNamespaces:
 			for ns := range wanted {
 				out.namespaces = append(out.namespaces, ns)
 			}
-		case len(wanted) == 0 || wanted[ns]:
+		case !narrowed || wanted[ns]:
 			out.namespaces = append(out.namespaces, ns)
 		}
 	}
@@ -454,18 +468,21 @@ func (s scope) has(namespace, service string) bool {
 }
 
 // clip cuts the answered window at the oldest event that the server still has.
-func (c *collection) clip(asked window.Window) (window.Window, string) {
-	if c.oldest.IsZero() {
+// ok is false when that is younger than the whole window.
+func (c *collection) clip(asked window.Window) (answered window.Window, why string, ok bool) {
+	switch {
+	case c.oldest.IsZero():
 		// Nothing tells how long events are kept, but that there are none now.
-		at := window.Window{Start: asked.End.Add(-time.Second), End: asked.End}
-		if at.Start.Before(asked.Start) {
-			at.Start = asked.Start
+		answered = window.Window{Start: asked.End.Add(-time.Second), End: asked.End}
+		if answered.Start.Before(asked.Start) {
+			answered.Start = asked.Start
 		}
-		return at, "there are no Events; how long this API server keeps them is not known (one hour by default)"
+		return answered, "there are no Events; how long this API server keeps them is not known (one hour by default)", true
+	case !c.oldest.After(asked.Start):
+		return asked, "", true
+	case !c.oldest.Before(asked.End):
+		return window.Window{}, "every Event that the API server still has is younger than the window (it keeps them for an hour by default)", false
 	}
-	if !c.oldest.After(asked.Start) || !c.oldest.Before(asked.End) {
-		return asked, ""
-	}
-	return window.Window{Start: c.oldest, End: asked.End},
-		"the oldest Event that the API server still has is younger than the start of the window (it keeps them for an hour by default)"
+	return window.Window{Start: c.oldest.UTC(), End: asked.End},
+		"the oldest Event that the API server still has is younger than the start of the window (it keeps them for an hour by default)", true
 }

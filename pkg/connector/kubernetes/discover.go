@@ -165,7 +165,7 @@ func inCluster(env connector.Env, dir string) (location, bool) {
 	if host == "" || !isFile(token) || !isFile(ca) {
 		return location{}, false
 	}
-	namespace, err := os.ReadFile(filepath.Join(dir, "namespace")) //nolint:gosec // G304: a fixed path
+	namespace, err := os.ReadFile(filepath.Join(dir, "namespace"))
 	if err != nil || !namespaceName.Match([]byte(strings.TrimSpace(string(namespace)))) {
 		namespace = []byte("default")
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/rcactl/rcactl/pkg/connector"
 	"github.com/rcactl/rcactl/pkg/record"
+	"github.com/rcactl/rcactl/pkg/window"
 )
 
 type roundTrip func(*http.Request) (*http.Response, error)
@@ -632,4 +634,95 @@ func TestErrorsHoldNoTextOfTheServer(t *testing.T) {
 	if own := classify(ctx, ctx.Err(), "pods"); own.Class != connector.ClassCanceled {
 		t.Errorf("%v", own)
 	}
+}
+
+func TestEventsAnswerForWhatIsStillKept(t *testing.T) {
+	asked := window.Window{Start: at("09:00:00").Time, End: at("11:00:00").Time}
+	for name, test := range map[string]struct {
+		oldest, start, end string
+		ok                 bool
+	}{
+		"older":   {"08:00:00", "09:00:00", "11:00:00", true},
+		"inside":  {"10:00:00", "10:00:00", "11:00:00", true},
+		"none":    {"", "10:59:59", "11:00:00", true},
+		"younger": {"12:00:00", "", "", false},
+	} {
+		c := &collection{}
+		if test.oldest != "" {
+			c.see(at(test.oldest).Time)
+			c.see(at("23:00:00").Time)
+		}
+		want := window.Window{}
+		if test.start != "" {
+			want = window.Window{Start: at(test.start).Time, End: at(test.end).Time}
+		}
+		got, why, ok := c.clip(asked)
+		if got != want || ok != test.ok || (why == "") != (got == asked) {
+			t.Errorf("%s: %v %q %v", name, got, why, ok)
+		}
+	}
+}
+
+func TestAPanicOfAListReachesTheCaller(t *testing.T) {
+	c := &collection{source: &source{}, jobs: []*job{{run: func(context.Context, *job) error { panic("a bug") }}}}
+	defer func() {
+		if p := recover(); p != "a bug" {
+			t.Errorf("recovered %v", p)
+		}
+	}()
+	_ = c.runJobs(t.Context())
+	t.Error("the panic was lost")
+}
+
+func TestScopeNamesNoPaths(t *testing.T) {
+	got := newScope(connector.Scope{Services: []string{"../../x/y", "shop/web"}}, []string{"*"})
+	if !cmp.Equal(got.namespaces, []string{"shop"}) {
+		t.Errorf("namespaces %q", got.namespaces)
+	}
+	if got := newScope(connector.Scope{Services: []string{"other/web"}}, []string{"shop"}); len(got.namespaces) != 0 {
+		t.Errorf("namespaces %q", got.namespaces)
+	}
+}
+
+func TestCredentialPluginsWork(t *testing.T) {
+	if _, err := os.Stat("/bin/sh"); err != nil {
+		t.Skip("needs /bin/sh")
+	}
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer from-the-plugin" || !strings.HasPrefix(r.Header.Get("User-Agent"), "rcactl/") {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, _ = io.WriteString(w, `{"gitVersion":"v1.37.1"}`)
+	}))
+	defer server.Close()
+	for command, want := range map[string]connector.Class{ // credentials go over TLS only
+		`echo '{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","status":{"token":"from-the-plugin"}}'`: connector.ClassNone,
+		`exit 3`: connector.ClassAuth,
+	} {
+		c := defaultConfig()
+		c.ClusterID = "c"
+		c.Kubeconfig = write(t, "config", `{"apiVersion":"v1","kind":"Config","current-context":"x",
+"contexts":[{"name":"x","context":{"cluster":"c","user":"u"}}],"clusters":[{"name":"c","cluster":{"insecure-skip-tls-verify":true,"server":"`+server.URL+`"}}],
+"users":[{"name":"u","user":{"exec":{"apiVersion":"client.authentication.k8s.io/v1","interactiveMode":"Never","command":"/bin/sh","args":["-c",`+quote(command)+`]}}}]}`)
+		conn, err := c.Connect(t.Context(), connector.Env{Now: time.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, err := conn.(connector.Identifier).Identity(t.Context())
+		if connector.ClassOf(err) != want || err == nil && id.Version != "v1.37.1" {
+			t.Errorf("%s: %+v, %v", command, id, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), "credential plugin") {
+			t.Errorf("the error does not name the plugin: %v", err)
+		}
+	}
+}
+
+func quote(s string) string {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
 }

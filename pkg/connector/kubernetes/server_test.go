@@ -370,12 +370,16 @@ func TestStatefulSetAndDaemonSetRollbacks(t *testing.T) {
 	template := podTemplate("shop/db:1")
 	selector := &metav1.LabelSelector{MatchLabels: template.Labels}
 	apps := c.client.AppsV1()
-	if _, err := apps.StatefulSets(c.ns).Create(t.Context(), &appsv1.StatefulSet{ObjectMeta: c.meta("db"),
-		Spec: appsv1.StatefulSetSpec{Replicas: new(int32(2)), Selector: selector, Template: template}}, metav1.CreateOptions{FieldManager: "helm"}); err != nil {
+	if _, err := apps.StatefulSets(c.ns).Create(t.Context(), &appsv1.StatefulSet{
+		ObjectMeta: c.meta("db"),
+		Spec:       appsv1.StatefulSetSpec{Replicas: new(int32(2)), Selector: selector, Template: template},
+	}, metav1.CreateOptions{FieldManager: "helm"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := apps.DaemonSets(c.ns).Create(t.Context(), &appsv1.DaemonSet{ObjectMeta: c.meta("agent"),
-		Spec: appsv1.DaemonSetSpec{Selector: selector, Template: template}}, metav1.CreateOptions{FieldManager: "helm"}); err != nil {
+	if _, err := apps.DaemonSets(c.ns).Create(t.Context(), &appsv1.DaemonSet{
+		ObjectMeta: c.meta("agent"),
+		Spec:       appsv1.DaemonSetSpec{Selector: selector, Template: template},
+	}, metav1.CreateOptions{FieldManager: "helm"}); err != nil {
 		t.Fatal(err)
 	}
 	settled := func(image string) {

@@ -1,0 +1,154 @@
+package kubernetes
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rcactl/rcactl/pkg/connector"
+	"github.com/rcactl/rcactl/pkg/record"
+	"github.com/rcactl/rcactl/pkg/window"
+)
+
+// coverage says for each stream what it could answer for. err is what ended
+// the collection early, if anything did.
+func (c *collection) coverage(err error) []connector.Coverage {
+	var out []connector.Coverage
+	for _, stream := range c.config.streams() {
+		out = append(out, c.cover(stream, err))
+	}
+	return out
+}
+
+// tally sums up the lists of a stream.
+type tally struct {
+	lists, whole, objects int
+	reasons               []string
+	missing               []connector.Grant
+	class                 connector.Class
+	truncated             bool
+}
+
+func (c *collection) tally(stream string) tally {
+	var t tally
+	say := func(sentence string) {
+		if !slices.Contains(t.reasons, sentence) {
+			t.reasons = append(t.reasons, sentence)
+		}
+	}
+	for _, j := range c.jobs {
+		if j.stream != stream {
+			continue
+		}
+		t.lists++
+		t.objects += j.objects
+		if j.listing.whole() {
+			t.whole++
+		}
+		switch {
+		case j.refused:
+			t.class = connector.ClassForbidden
+			if g := grant("list", j.resource, j.namespace); !slices.Contains(t.missing, g) {
+				t.missing = append(t.missing, g)
+			}
+			say("not allowed to list " + j.what() + consequence(j.resource))
+		case j.err != nil:
+			if t.class == connector.ClassNone {
+				t.class = j.err.Class
+			}
+			say(j.err.Message)
+		case j.truncated:
+			t.truncated, t.class = true, connector.ClassBound
+			say(fmt.Sprintf("%s are more than max_objects (%d): the rest was not read", j.what(), c.config.MaxObjects))
+		}
+		if j.restarted {
+			say("the pages of " + j.what() + " expired (410) and the list was started again")
+		}
+	}
+	return t
+}
+
+// consequence says what cannot be told without a kind.
+func consequence(r resource) string {
+	switch r.plural {
+	case "replicasets":
+		return "; without them the rollouts, rollbacks and images of Deployments are not known"
+	case "controllerrevisions":
+		return "; without them the rollouts, rollbacks and images of StatefulSets and DaemonSets are not known"
+	}
+	return ""
+}
+
+func (c *collection) cover(stream string, err error) connector.Coverage {
+	asked := c.req.WindowOf(stream)
+	t := c.tally(stream)
+	out := connector.Coverage{
+		Stream: stream, Asked: asked, Answered: asked, Missing: t.missing, Class: t.class, Truncated: t.truncated,
+	}
+	switch {
+	case t.lists == 0 && err == nil:
+		out.Status = connector.Skipped
+		t.reasons = append(t.reasons, "none of the services asked for is in a namespace of the config")
+	case t.whole == t.lists && c.done[stream] && t.lists > 0:
+		out.Status = connector.Complete
+	case t.whole == 0 && t.objects == 0, err != nil && !c.done[stream]:
+		out.Status = connector.Failed
+	default:
+		out.Status = connector.Partial
+	}
+	if out.Status == connector.Failed || out.Status == connector.Skipped {
+		out.Answered = window.Window{}
+	} else if stream == record.StreamEvents {
+		answered, why, ok := c.clip(asked)
+		out.Answered = answered
+		if !ok {
+			out.Status = connector.Partial
+		}
+		if why != "" {
+			t.reasons = append(t.reasons, why)
+		}
+	}
+	if err != nil && !c.done[stream] {
+		if len(t.reasons) == 0 {
+			t.reasons = append(t.reasons, "stopped before the stream was read to its end")
+		}
+		if out.Class == connector.ClassNone {
+			out.Class = connector.ClassOf(err)
+		}
+	}
+	out.Reason = strings.Join(t.reasons, "; ")
+	return out
+}
+
+// writeNotes says what this look could not know.
+func (c *collection) writeNotes(j *joined) {
+	if c.guessedID {
+		c.notes = append(c.notes, guessedIDNote)
+	}
+	streams := c.config.streams()
+	if slices.Contains(streams, record.StreamWorkloads) {
+		end := c.req.WindowOf(record.StreamWorkloads).End
+		switch {
+		case c.req.State == nil:
+			c.notes = append(c.notes, "This is the first look: workloads that were deleted before it cannot be seen. The next run compares with it.")
+		case c.past(end):
+			c.notes = append(c.notes, "The window ended in the past: workloads that were deleted since the last look are not told, because a list shows the present.")
+		}
+		short := 0
+		for _, w := range j.workloads {
+			if w.history < 2 {
+				short++
+			}
+		}
+		if short > 0 {
+			c.notes = append(c.notes, fmt.Sprintf(
+				"%d workloads keep fewer than two old revisions (revisionHistoryLimit): their older rollouts cannot be seen.", short))
+		}
+	}
+	if slices.Contains(streams, record.StreamPods) {
+		c.notes = append(c.notes, "Container status is that of the moment of the look: of each container only the present state and the last end are known.")
+	}
+	if slices.Contains(streams, record.StreamConfigMaps) {
+		c.notes = append(c.notes, "Of ConfigMaps only the last change by each field manager is known, and not which keys it changed.")
+	}
+}
