@@ -164,7 +164,7 @@ func (b *bench) lint(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return b.command(ctx, nil, linter, append([]string{"run", "./...", "./testdata/demo/..."}, args...)...)
+	return b.command(ctx, nil, linter, append([]string{"run", "--allow-parallel-runners", "./...", "./testdata/demo/..."}, args...)...)
 }
 
 // releaseCheck asks goreleaser whether it understands goreleaser.yaml.
