@@ -116,10 +116,25 @@ func (f *collectFlags) run(ctx context.Context, sys *System, opts *options) erro
 	p.line("")
 	seen.print(p, out.Window)
 	printCoverage(p, out)
-	if err := printOutcome(sys, opts, p, out); err != nil {
+	if err := printOutcome(sys, opts, p, out, f.verifyHint(out)); err != nil {
 		return err
 	}
 	return outcomeError(out)
+}
+
+// verifyHint is the command that checks the run, such that it can be pasted.
+func (f *collectFlags) verifyHint(out collect.Outcome) string {
+	hint := "rcactl manifest verify"
+	if f.config != "" {
+		hint += " --config " + f.config
+	}
+	if f.state != "" {
+		hint += " --state " + f.state
+	}
+	if f.out != "" {
+		return hint + " " + out.Dir
+	}
+	return hint + " " + filepath.Base(out.Dir)
 }
 
 // outcomeError turns a run that is not complete into its exit code. Everything
@@ -222,7 +237,7 @@ type ledgerSummary struct {
 }
 
 // printOutcome writes the data to stdout, and where it is to stderr.
-func printOutcome(sys *System, opts *options, p *printer, out collect.Outcome) error {
+func printOutcome(sys *System, opts *options, p *printer, out collect.Outcome, hint string) error {
 	signed := out.Statement.Predicate.Signing != nil
 	name := filepath.Base(out.Dir)
 	genesis := ""
@@ -234,7 +249,7 @@ func printOutcome(sys *System, opts *options, p *printer, out collect.Outcome) e
 		word = "not signed"
 	}
 	p.line("%s", p.dim.Render(fmt.Sprintf("ledger head %d sha256:%s%s", out.Head.Sequence, out.Head.Digest, genesis)))
-	p.line("%s · %s · %s · rcactl manifest verify %s", out.Statement.Predicate.Outcome, plural(int64(out.Events), "event"), word, name)
+	p.line("%s · %s · %s · %s", out.Statement.Predicate.Outcome, plural(int64(out.Events), "event"), word, hint)
 	if opts.output == "json" {
 		code := codeOf(outcomeError(out))
 		return writeJSON(sys, runSummary{

@@ -50,7 +50,7 @@ func TestKilledAtRandomMoments(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(rand.Int64N(int64(whole)))) //nolint:gosec // G404: a moment, not a key
+		time.Sleep(time.Duration(rand.Int64N(int64(whole))))
 		if err := cmd.Process.Kill(); err == nil {
 			killed++
 		}

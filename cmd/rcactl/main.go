@@ -34,7 +34,7 @@ func theSystem() System {
 		Dir:       dir, UserConfigDir: config, HomeDir: home,
 		Build: readBuild(),
 	}
-	if fd := int(os.Stderr.Fd()); term.IsTerminal(fd) { //nolint:gosec // G115: descriptors are small
+	if fd := int(os.Stderr.Fd()); term.IsTerminal(fd) {
 		sys.Terminal = true
 		if width, _, err := term.GetSize(fd); err == nil {
 			sys.Width = width

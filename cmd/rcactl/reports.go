@@ -89,8 +89,12 @@ func printRows(sys *System, opts *options, rows []manifest.Row) error {
 			signed = "no signature"
 		}
 		table = append(table, []cell{
-			{text: r.Name}, {text: string(r.Outcome)}, {text: plural(int64(r.Events), "event")},
-			{text: r.StartedAt.Format(time.RFC3339)}, {text: signed}, {text: window},
+			{text: r.Name},
+			{text: string(r.Outcome)},
+			{text: plural(int64(r.Events), "event")},
+			{text: r.StartedAt.Format(time.RFC3339)},
+			{text: signed},
+			{text: window},
 		})
 	}
 	if len(table) == 0 {

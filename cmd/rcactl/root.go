@@ -36,7 +36,7 @@ collected.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+		PersistentPreRunE: func(*cobra.Command, []string) error {
 			if opts.output != "text" && opts.output != "json" {
 				return fmt.Errorf("--output %s: choose text or json", opts.output)
 			}

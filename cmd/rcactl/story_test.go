@@ -245,7 +245,7 @@ func TestNothingPlantedReachesADisk(t *testing.T) {
 		if _, err := c.client.CoreV1().Events(c.ns).Create(t.Context(), &corev1.Event{
 			ObjectMeta:     metav1.ObjectMeta{GenerateName: "planted-"},
 			InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: c.ns, Name: pods.Items[0].Name, UID: pods.Items[0].UID},
-			Reason:         reason, Type: corev1.EventTypeWarning, Count: int32(i + 1), FirstTimestamp: now, LastTimestamp: now, //nolint:gosec // G115: small
+			Reason:         reason, Type: corev1.EventTypeWarning, Count: int32(i + 1), FirstTimestamp: now, LastTimestamp: now,
 			Message: "Liveness probe failed: " + secretText("message") + " https://user:" + secretText("url") + "@example.com/",
 		}, metav1.CreateOptions{}); err != nil {
 			t.Fatal(err)

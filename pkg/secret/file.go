@@ -15,7 +15,7 @@ const maxFile = 64 << 10
 // file resolves file:/path. One trailing line end is not part of the
 // credential, because editors and echo add it.
 func (s Sources) file(_ context.Context, path string) (Value, error) {
-	f, err := os.Open(path) //nolint:gosec // G304: naming a file is what file: is for
+	f, err := os.Open(path)
 	if err != nil {
 		return Value{}, fmt.Errorf("file:%s: %w", path, unwrapPath(err))
 	}

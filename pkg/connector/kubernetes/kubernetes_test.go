@@ -726,3 +726,45 @@ func quote(s string) string {
 	}
 	return string(b)
 }
+
+func TestAnEventThatIsCountedUpIsANewFact(t *testing.T) {
+	s := &source{config: *defaultConfig(), clusterID: "c"}
+	j := join(&batch{})
+	key := func(count int32) string {
+		sig, ok := s.cutEvent(&corev1.Event{
+			ObjectMeta: metav1.ObjectMeta{UID: "e"}, Type: "Warning", Reason: "Unhealthy", Count: count, LastTimestamp: at("10:00:00"),
+			InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: "shop", Name: "web", UID: "p"},
+		}, j)
+		if !ok {
+			t.Fatal("a warning is no signal")
+		}
+		return sig.Key
+	}
+	if key(1) == key(2) || key(2) != key(2) {
+		t.Errorf("keys %q, %q", key(1), key(2))
+	}
+	if _, ok := s.cutEvent(&corev1.Event{Type: "Normal", Reason: "Pulled"}, j); ok {
+		t.Error("an event of type Normal that tells of no trouble is a signal")
+	}
+	odd, _ := s.cutEvent(&corev1.Event{Type: "Warning", Reason: "X", InvolvedObject: corev1.ObjectReference{
+		Kind: "free text", Name: "a secret!", Namespace: "Not One", UID: "a secret!",
+	}, Source: corev1.EventSource{Component: "kubelet", Host: "a secret!"}}, j)
+	if strings.Contains(odd.Object.Name+odd.Object.Kind+odd.Object.Namespace+odd.Object.UID+odd.Node, "secret") || odd.Object.Kind != "Unknown" {
+		t.Errorf("free text of an event came through: %+v", odd)
+	}
+}
+
+func TestScalingsOfACountedAndOfACombinedEvent(t *testing.T) {
+	event := func(prefix string) *corev1.Event {
+		return &corev1.Event{
+			Message: prefix + "Scaled up replica set web-5d from 0 to 1", FirstTimestamp: at("10:00:00"), LastTimestamp: at("10:05:00"), Count: 2,
+			InvolvedObject: corev1.ObjectReference{Kind: "Deployment", UID: "d"},
+		}
+	}
+	if _, got := scalings(event("")); len(got) != 2 || !got[0].Time.Equal(at("10:00:00").Time) || !got[1].Time.Equal(at("10:05:00").Time) {
+		t.Errorf("counted: %+v", got)
+	}
+	if _, got := scalings(event(combined)); len(got) != 1 || !got[0].Time.Equal(at("10:05:00").Time) {
+		t.Errorf("combined: %+v", got)
+	}
+}

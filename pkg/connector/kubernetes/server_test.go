@@ -440,6 +440,12 @@ func TestADeletedWorkloadIsToldByTheNextLook(t *testing.T) {
 	next := request()
 	next.Window = window.Window{Start: time.Now().Add(-time.Minute).UTC(), End: time.Now().Add(2 * time.Second).UTC()}
 	next.State, next.Incremental = result.State, true
+	past := next
+	past.Window = window.Window{Start: time.Now().Add(-time.Hour).UTC(), End: time.Now().Add(-10 * time.Minute).UTC()}
+	before, _ := c.collect(c.config(), past, env())
+	if n := len(changes(before)); n != 1 {
+		t.Errorf("%d changes in a window of the past, want only the creation that is left", n)
+	}
 	events, second := c.collect(c.config(), next, env())
 	var gone []evidence.Event
 	for _, e := range events {
@@ -527,6 +533,62 @@ func (c *cluster) onlyReads(since int64, account string) {
 		if strings.Contains(l.URI, "secrets") {
 			c.Errorf("asked for Secrets: %s", l)
 		}
+	}
+}
+
+// noReviews answers access reviews as a server does that has none.
+type noReviews struct{ base http.RoundTripper }
+
+func (n *noReviews) WrapTransport(base http.RoundTripper) http.RoundTripper { n.base = base; return n }
+
+func (n *noReviews) RoundTrip(req *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(req.URL.Path, "selfsubjectaccessreviews") {
+		return &http.Response{StatusCode: http.StatusNotFound, Request: req, Body: readCloser("404"), Header: http.Header{}}, nil
+	}
+	return n.base.RoundTrip(req)
+}
+
+func TestWithoutAccessReviewsTheListsTell(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	c.deploy("web", "shop/web:1.0.0")
+	config := c.config()
+	config.Kubeconfig = c.srv.ServiceAccountKubeconfig(t, c.ns, "nopods", readRules("pods"))
+	e := env()
+	e.Transport = &noReviews{}
+	_, result := c.collect(config, request(), e)
+	for _, cov := range result.Coverage {
+		if pods := cov.Stream == record.StreamPods; pods != (cov.Status == connector.Failed) || pods != (len(cov.Missing) == 1) {
+			t.Errorf("coverage: %+v", cov)
+		}
+	}
+}
+
+func TestARoleInOneNamespaceIsEnough(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	c.deploy("web", "shop/web:1.0.0")
+	other := c.srv.Namespace(t)
+	config := c.config()
+	config.Kubeconfig = c.srv.ServiceAccountKubeconfig(t, c.ns, "here", readRules())
+	config.Namespaces = []string{c.ns, other}
+	events, result := c.collect(config, request(), env())
+	if len(changes(events)) != 1 {
+		t.Errorf("%d changes, want the creation", len(changes(events)))
+	}
+	for _, cov := range result.Coverage {
+		if cov.Status != connector.Partial || len(cov.Missing) == 0 {
+			t.Errorf("coverage: %+v", cov)
+		}
+		for _, g := range cov.Missing {
+			if g.Namespace != other {
+				t.Errorf("a grant that is there is named as missing: %+v", g)
+			}
+		}
+	}
+	config.Namespaces = []string{"*"}
+	if _, err := c.connect(config, env()).Collect(t.Context(), request(), func(record.Record) error { return nil }); connector.ClassOf(err) != connector.ClassForbidden {
+		t.Errorf("all namespaces with a Role: %v", err)
 	}
 }
 
