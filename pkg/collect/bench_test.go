@@ -84,6 +84,13 @@ func (h *house) run(o collect.Options) collect.Outcome {
 	out, err := collect.Run(h.t.Context(), o)
 	check(h.t, err)
 	h.verify(out.Dir)
+	text, err := os.ReadFile(filepath.Join(h.state(), "ledger", "head.json"))
+	check(h.t, err)
+	var head manifest.Head
+	check(h.t, json.Unmarshal(text, &head))
+	if head.Digest != out.Head.Digest || head.Name != filepath.Base(out.Dir) {
+		h.t.Errorf("the ledger stands at %v, the run says %v", head, out.Head)
+	}
 	return out
 }
 

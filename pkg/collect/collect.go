@@ -183,9 +183,6 @@ func (r *session) ask(ctx context.Context) error {
 		})
 	}
 	all.Wait()
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	return r.broken
 }
 

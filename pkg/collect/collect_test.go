@@ -193,6 +193,21 @@ func TestAllSourcesFailedIsStillSigned(t *testing.T) {
 	}
 }
 
+// A connector may emit too much; what is outside the window is left out.
+func TestOnlyTheWindowIsWritten(t *testing.T) {
+	h := newHouse(t)
+	m := &connectortest.Memory{Records: connectortest.Signals(180, start().Add(-time.Hour), time.Minute), Generous: true}
+	o := h.options(memory(t, "memory", m))
+	o.Window = hour()
+	out := h.run(o)
+	if diff := cmp.Diff(namesOf(m.Records[60:120]), slices.Sorted(slices.Values(names(t, out.Dir, "memory")))); diff != "" {
+		t.Error(diff)
+	}
+	if n := sourceOf(t, out, "memory").Streams[0].Records; n != 90 {
+		t.Errorf("%d records read, want 90", n)
+	}
+}
+
 // What cannot be redacted is not written, is counted, and is asked for again.
 func TestRedactionFailsClosed(t *testing.T) {
 	h := newHouse(t)
@@ -240,6 +255,31 @@ func TestPartialStreamsStandStill(t *testing.T) {
 	out := h.run(h.options(source))
 	if got := names(t, out.Dir, "memory"); !slices.Equal(got, []string{"b14", "b15", "b16"}) {
 		t.Errorf("got %v", got)
+	}
+}
+
+// A source that failed halfway is asked for everything again, with the state of
+// its last good run, and what it told before it failed is not told twice.
+func TestAFailedSourceGoesOnFromItsLastGoodRun(t *testing.T) {
+	h := newHouse(t)
+	m := &connectortest.Memory{Records: connectortest.Signals(60, start(), time.Minute)}
+	source := memory(t, "memory", m)
+	h.run(h.options(source))
+	good := h.cursor("memory")
+	h.now = h.now.Add(time.Hour)
+	m.Records = append(m.Records, connectortest.Signals(120, start(), time.Minute)[60:]...)
+	for _, tt := range []struct {
+		trouble connectortest.Trouble
+		events  int
+	}{{connectortest.FailsMidway, 10}, {connectortest.Panics, 0}, {connectortest.Healthy, 50}} {
+		m.Trouble, m.After = tt.trouble, 80
+		if out := h.run(h.options(source)); out.Events != tt.events {
+			t.Errorf("%s: %d events, want %d", tt.trouble, out.Events, tt.events)
+		}
+		if now := h.cursor("memory"); tt.trouble != connectortest.Healthy &&
+			(string(now.State) != "1" || !now.Streams[connectortest.StreamA].Equal(good.Streams[connectortest.StreamA])) {
+			t.Errorf("%s: state %q, %v", tt.trouble, now.State, now.Streams)
+		}
 	}
 }
 

@@ -48,6 +48,9 @@ type Memory struct {
 	// a name and times. They are emitted in this order when their Last lies in
 	// the window of their stream.
 	Records []record.Signal
+	// Generous emits them whatever the window is, as a source does that cannot
+	// be asked for one.
+	Generous bool
 	// Target and Skew are what Identity says.
 	Target string
 	Skew   time.Duration
@@ -191,7 +194,7 @@ func (m *Memory) stream(ctx context.Context, name string, reach window.Window, e
 			break
 		}
 		r := m.Records[i]
-		if r.From == name && (r.Ongoing || reach.Contains(r.Last)) {
+		if r.From == name && (m.Generous || r.Ongoing || reach.Contains(r.Last)) {
 			if err := emit(r); err != nil {
 				return err
 			}
