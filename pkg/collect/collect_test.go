@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,8 +19,10 @@ import (
 	"github.com/rcactl/rcactl/pkg/collect"
 	"github.com/rcactl/rcactl/pkg/connector"
 	"github.com/rcactl/rcactl/pkg/connector/connectortest"
+	"github.com/rcactl/rcactl/pkg/dsse"
 	"github.com/rcactl/rcactl/pkg/evidence"
 	"github.com/rcactl/rcactl/pkg/manifest"
+	"github.com/rcactl/rcactl/pkg/run"
 )
 
 func TestCursorRunsMissNothingAndRepeatNothing(t *testing.T) {
@@ -517,5 +520,62 @@ func TestCallbacksTellWhatWasWritten(t *testing.T) {
 	}
 	if b.Status != connector.Failed || b.Class != connector.ClassProtocol || b.Error == "" || b.Events != 5 {
 		t.Errorf("%+v", b)
+	}
+}
+
+// hookedSigner does something at the moment of signing.
+type hookedSigner struct {
+	dsse.Signer
+	hook func() error
+}
+
+func (s hookedSigner) Sign(ctx context.Context, pae []byte) ([]byte, error) {
+	if err := s.hook(); err != nil {
+		return nil, err
+	}
+	return s.Signer.Sign(ctx, pae)
+}
+
+// Cursors and ledger stand for runs that are in place, so they move after that.
+func TestARunThatCannotBePutInPlaceMovesNothing(t *testing.T) {
+	h := newHouse(t)
+	m := &connectortest.Memory{Records: connectortest.Signals(60, start(), time.Minute)}
+	source := memory(t, "memory", m)
+	h.run(h.options(source))
+	state := func() map[string]string {
+		all := evidenceFolder(t, filepath.Join(h.state(), "cursors"))
+		maps.Copy(all, evidenceFolder(t, filepath.Join(h.state(), "ledger")))
+		return all
+	}
+	before := state()
+	h.now = h.now.Add(time.Minute)
+	m.Records = append(m.Records, connectortest.Signal(connectortest.StreamA, "new", h.now.Add(-time.Second)))
+	inTheWay := ""
+	for name, hook := range map[string]func() error{
+		"the signer fails": func() error { return errors.New("the key service is down") },
+		"the rename fails": func() error {
+			partial, err := filepath.Glob(filepath.Join(h.runs(), run.PartialPrefix+"*"))
+			if err != nil || len(partial) != 1 {
+				t.Fatalf("%v, %v", partial, err)
+			}
+			inTheWay = filepath.Join(h.runs(), strings.TrimPrefix(filepath.Base(partial[0]), run.PartialPrefix))
+			return os.Mkdir(inTheWay, 0o700)
+		},
+	} {
+		o := h.options(source)
+		o.Signer = hookedSigner{h.signer, hook}
+		if out, err := collect.Run(t.Context(), o); err == nil || out.Dir != "" {
+			t.Errorf("%s: %+v, %v", name, out, err)
+		}
+		if inTheWay != "" {
+			check(t, os.Remove(inTheWay))
+			inTheWay = ""
+		}
+		if diff := cmp.Diff(before, state()); diff != "" {
+			t.Errorf("%s: something moved:\n%s", name, diff)
+		}
+	}
+	if out := h.run(h.options(source)); !slices.Equal(names(t, out.Dir, "memory"), []string{"new"}) {
+		t.Errorf("%d events afterwards", out.Events)
 	}
 }
