@@ -150,9 +150,8 @@ func rollbackStart(w record.Workload, steps []step, i int) (time.Time, evidence.
 			return m.Time, evidence.BasisManagedFields
 		}
 	}
-	updated, pod := w.Rollout.Updated, s.revision.FirstPod
-	switch {
-	case fits(pod) && (!fits(updated) || pod.Before(updated)):
+	switch updated, pod := w.Rollout.Updated, s.revision.FirstPod; {
+	case fits(pod):
 		return pod, evidence.BasisPodCreation // nearer to the start than the end is
 	case fits(updated):
 		return updated, evidence.BasisCondition

@@ -740,7 +740,7 @@ func TestAnEventThatIsCountedUpIsANewFact(t *testing.T) {
 		}
 		return sig.Key
 	}
-	if key(1) == key(2) || key(2) != key(2) {
+	if first, again := key(2), key(2); key(1) == first || first != again {
 		t.Errorf("keys %q, %q", key(1), key(2))
 	}
 	if _, ok := s.cutEvent(&corev1.Event{Type: "Normal", Reason: "Pulled"}, j); ok {
@@ -766,5 +766,28 @@ func TestScalingsOfACountedAndOfACombinedEvent(t *testing.T) {
 	}
 	if _, got := scalings(event(combined)); len(got) != 1 || !got[0].Time.Equal(at("10:05:00").Time) {
 		t.Errorf("combined: %+v", got)
+	}
+}
+
+func TestPodsThatRunDifferentDigestsTellNone(t *testing.T) {
+	one, two := "sha256:"+strings.Repeat("a", 64), "sha256:"+strings.Repeat("b", 64)
+	running := func(name, digest string) pod {
+		return pod{object: record.Object{Name: name, UID: name}, owner: "rs", containers: []record.Container{{Name: "app", Digest: digest}}}
+	}
+	for name, test := range map[string]struct {
+		pods []pod
+		want string
+	}{
+		"alike": {[]pod{running("a", one), running("b", ""), running("c", one)}, one}, "different": {[]pod{running("a", one), running("b", two), running("c", one)}, ""},
+	} {
+		w := workload{}
+		w.Object.UID = "d"
+		j := join(&batch{workloads: []workload{w}, pods: test.pods, revisions: []revision{{
+			owner: "d", Revision: record.Revision{Name: "web-5d", UID: "rs", Number: 1, Containers: []record.Container{{Name: "app"}}},
+		}}})
+		r := j.workloads[0].Revisions[0]
+		if r.Containers[0].Digest != test.want || r.Pods != 3 {
+			t.Errorf("%s: %+v", name, r)
+		}
 	}
 }

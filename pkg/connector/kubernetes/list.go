@@ -62,7 +62,7 @@ func list[T any, P pager](ctx context.Context, c *client, l *listing, page func(
 	token := ""
 	for {
 		p := page()
-		limit := min(c.pageSize, c.maxObjects-l.objects)
+		limit := min(c.pageSize, c.maxObjects-l.objects) // at the bound one more tells whether there is more
 		if l.restarted {
 			limit = c.pageSize // what was seen comes again
 		}
@@ -91,10 +91,6 @@ func list[T any, P pager](ctx context.Context, c *client, l *listing, page func(
 			}
 		}
 		if token = p.GetContinue(); token == "" {
-			return nil
-		}
-		if l.objects >= c.maxObjects {
-			l.truncated = true
 			return nil
 		}
 	}

@@ -440,9 +440,10 @@ func TestADeletedWorkloadIsToldByTheNextLook(t *testing.T) {
 	next := request()
 	next.Window = window.Window{Start: time.Now().Add(-time.Minute).UTC(), End: time.Now().Add(2 * time.Second).UTC()}
 	next.State, next.Incremental = result.State, true
-	past := next
-	past.Window = window.Window{Start: time.Now().Add(-time.Hour).UTC(), End: time.Now().Add(-10 * time.Minute).UTC()}
-	before, _ := c.collect(c.config(), past, env())
+	// A window that ended before this look: the list says nothing about its end.
+	later := env()
+	later.Now = func() time.Time { return time.Now().Add(10 * time.Minute) }
+	before, _ := c.collect(c.config(), next, later)
 	if n := len(changes(before)); n != 1 {
 		t.Errorf("%d changes in a window of the past, want only the creation that is left", n)
 	}
