@@ -439,6 +439,21 @@ func TestLeaksAreQuarantinedAndNothingMoves(t *testing.T) {
 	}
 }
 
+func TestTheManifestIsLookedThroughToo(t *testing.T) {
+	h := newHouse(t)
+	asked := memory(t, "memory", &connectortest.Memory{})
+	skipped := memory(t, "memory/other", &connectortest.Memory{})
+	skipped.Skip = "not with the token ghp_" + strings.Repeat("a1B2", 9)
+	out, err := collect.Run(t.Context(), h.options(asked, skipped))
+	var leak *collect.LeakError
+	if !errors.As(err, &leak) || out.Dir != "" || leak.Leaks[0].File != "manifest.json" {
+		t.Fatalf("got %+v, %v", out, err)
+	}
+	if strings.Contains(err.Error(), "ghp_") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestInterruptionLeavesNothing(t *testing.T) {
 	h := newHouse(t)
 	m := &connectortest.Memory{Records: connectortest.Signals(10, start(), time.Minute)}

@@ -19,6 +19,7 @@ import (
 	"github.com/rcactl/rcactl/pkg/connector"
 	"github.com/rcactl/rcactl/pkg/cursor"
 	"github.com/rcactl/rcactl/pkg/manifest"
+	"github.com/rcactl/rcactl/pkg/redact"
 	"github.com/rcactl/rcactl/pkg/run"
 )
 
@@ -105,6 +106,28 @@ func (r *session) scan() error {
 	if err != nil {
 		return err
 	}
+	return r.quarantine(leaks)
+}
+
+// scanStatement looks through what is about to be signed: names from the config
+// and sentences of connectors stand in it.
+func (r *session) scanStatement(st manifest.Statement) error {
+	text, err := manifest.Encode(st)
+	if err != nil {
+		return err
+	}
+	found, err := redact.Scan(bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	leaks := make([]run.Leak, len(found))
+	for i, f := range found {
+		leaks[i] = run.Leak{File: run.ManifestFile, Finding: f}
+	}
+	return r.quarantine(leaks)
+}
+
+func (r *session) quarantine(leaks []run.Leak) error {
 	if len(leaks) == 0 {
 		return nil
 	}
@@ -209,7 +232,11 @@ func (s *source) next(runID string, now time.Time) (file cursor.File, note strin
 func (r *session) seal(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(ctx, finishTime)
 	defer stop()
-	head, err := manifest.Seal(ctx, r.writer.Dir(), r.statement(), r.Signer)
+	statement := r.statement()
+	if err := r.scanStatement(statement); err != nil {
+		return err
+	}
+	head, err := manifest.Seal(ctx, r.writer.Dir(), statement, r.Signer)
 	if err != nil {
 		return err
 	}
