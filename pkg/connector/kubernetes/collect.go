@@ -442,7 +442,7 @@ func newScope(s connector.Scope, namespaces []string) scope {
 		}
 		out.services[service] = true
 		// A namespace becomes part of a path.
-		if ns, _, _ := strings.Cut(service, "/"); namespaceName.MatchString(ns) {
+		if ns, _, _ := strings.Cut(service, "/"); isNamespace(ns) {
 			wanted[ns] = true
 		}
 	}

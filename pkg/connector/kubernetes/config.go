@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 
 	"github.com/rcactl/rcactl/pkg/connector"
@@ -100,12 +99,6 @@ func (c *Config) Set(key string, values ...string) bool {
 	return true
 }
 
-var (
-	namespaceName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
-	labelKey      = regexp.MustCompile(`^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`)
-	clusterID     = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._:-]{0,251}[A-Za-z0-9])?$`)
-)
-
 // Validate implements connector.Config.
 func (c *Config) Validate() error {
 	var errs []error
@@ -118,20 +111,20 @@ func (c *Config) Validate() error {
 		switch {
 		case ns == allNamespaces && len(c.Namespaces) > 1:
 			wrong(`write "*" alone, or only names`, "namespaces[%d]", i)(`"*" stands beside other namespaces, which it includes`)
-		case ns != allNamespaces && !namespaceName.MatchString(ns):
+		case ns != allNamespaces && !isNamespace(ns):
 			wrong("lower-case letters, digits and '-', at most 63", "namespaces[%d]", i)("%q is not the name of a namespace", ns)
 		case slices.Index(c.Namespaces, ns) < i:
 			wrong("remove one of them", "namespaces[%d]", i)("%q is there twice", ns)
 		}
 	}
-	if c.ClusterID != "" && !clusterID.MatchString(c.ClusterID) {
+	if c.ClusterID != "" && !isClusterID(c.ClusterID) {
 		wrong("letters, digits and . _ : -, for example prod-eu1", "cluster_id")("%q cannot be part of a service key", c.ClusterID)
 	}
 	if len(c.ServiceLabels) == 0 {
 		wrong("leave the key out for the default", "service_labels")("no label is named")
 	}
 	for i, label := range c.ServiceLabels {
-		if !labelKey.MatchString(label) {
+		if !isLabelKey(label) {
 			wrong("for example app.kubernetes.io/name", "service_labels[%d]", i)("%q is not the key of a label", label)
 		}
 	}

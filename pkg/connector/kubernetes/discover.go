@@ -166,7 +166,7 @@ func inCluster(env connector.Env, dir string) (location, bool) {
 		return location{}, false
 	}
 	namespace, err := os.ReadFile(filepath.Join(dir, "namespace"))
-	if err != nil || !namespaceName.Match([]byte(strings.TrimSpace(string(namespace)))) {
+	if err != nil || !isNamespace(strings.TrimSpace(string(namespace))) {
 		namespace = []byte("default")
 	}
 	ns := strings.TrimSpace(string(namespace))

@@ -1,7 +1,6 @@
 package kubernetes
 
 import (
-	"regexp"
 	"strings"
 	"time"
 
@@ -92,27 +91,21 @@ func (s *source) cutEvent(e *corev1.Event, joined *joined) (record.Signal, bool)
 	return sig, true
 }
 
-var (
-	objectKind = regexp.MustCompile(`^[A-Z][A-Za-z0-9]{0,62}$`)
-	objectName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.:]{0,251}[a-z0-9])?$`)
-	objectUID  = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9._]{0,126}[A-Za-z0-9])?$`)
-)
-
 // involved names the object of an event. Whoever may create events chooses
 // these texts, and the API hardly checks them.
 func (s *source) involved(e *corev1.Event) record.Object {
 	o := e.InvolvedObject
 	out := record.Object{Cluster: s.clusterID, Kind: "Unknown", Name: "(invalid name)"}
-	if objectKind.MatchString(o.Kind) {
+	if isKind(o.Kind) {
 		out.Kind = o.Kind
 	}
-	if objectName.MatchString(o.Name) {
+	if isObject(o.Name) {
 		out.Name = o.Name
 	}
-	if namespaceName.MatchString(o.Namespace) {
+	if isNamespace(o.Namespace) {
 		out.Namespace = o.Namespace
 	}
-	if objectUID.MatchString(string(o.UID)) {
+	if isUID(string(o.UID)) {
 		out.UID = string(o.UID)
 	}
 	return out
@@ -121,7 +114,7 @@ func (s *source) involved(e *corev1.Event) record.Object {
 // nodeOf says where it happened: on the node of the pod, else where the kubelet
 // that tells of it runs.
 func nodeOf(e *corev1.Event, joined *joined) string {
-	if e.InvolvedObject.Kind == "Node" && objectName.MatchString(e.InvolvedObject.Name) {
+	if e.InvolvedObject.Kind == "Node" && isObject(e.InvolvedObject.Name) {
 		return e.InvolvedObject.Name
 	}
 	if p := joined.pods[string(e.InvolvedObject.UID)]; p != nil {
@@ -134,7 +127,7 @@ func nodeOf(e *corev1.Event, joined *joined) string {
 	if e.ReportingController == "kubelet" && host == "" {
 		host = e.ReportingInstance
 	}
-	if !objectName.MatchString(host) {
+	if !isObject(host) {
 		return ""
 	}
 	return host

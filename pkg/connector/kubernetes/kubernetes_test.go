@@ -335,7 +335,7 @@ func FuzzMessages(f *testing.F) {
 		if got.image != "" && (imageRef(got.image) != got.image || strings.ContainsAny(got.image, " \"'?&=") || strings.Contains(got.image, "://")) {
 			t.Errorf("image %q", got.image)
 		}
-		if s, ok := readScaled(message); ok && (s.from < -1 || s.to < 0 || !objectName.MatchString(strings.TrimRight(s.replicaSet, "-."))) {
+		if s, ok := readScaled(message); ok && (s.from < -1 || s.to < 0 || !isObject(strings.TrimRight(s.replicaSet, "-."))) {
 			t.Errorf("%+v", s)
 		}
 		if w := reasonWord(reason); w != "" && !camelCase.MatchString(w) {
@@ -358,7 +358,7 @@ func FuzzFieldsV1(f *testing.F) {
 		now := metav1.Now()
 		entries := []metav1.ManagedFieldsEntry{{Manager: "m", Time: &now, FieldsV1: fields}}
 		for _, key := range dataKeys(entries) {
-			if !configMapKey.MatchString(key) {
+			if !isDataKey(key) {
 				t.Errorf("key %q", key)
 			}
 		}

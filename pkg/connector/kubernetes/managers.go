@@ -3,7 +3,6 @@ package kubernetes
 import (
 	"encoding/json"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -20,9 +19,6 @@ const controllerManager = "kube-controller-manager"
 // has at most 1.5 MiB in all.
 const maxFields = 1 << 20
 
-// A field manager is free text of at most 128 characters by the API's rules.
-var managerName = regexp.MustCompile(`^[\x21-\x7e]([\x20-\x7e]{0,126}[\x21-\x7e])?$`)
-
 // managers cuts managedFields down to who wrote when. Left out are the status
 // subresource and Kubernetes' own controllers, but for scale: that entry is the
 // HPA's.
@@ -34,7 +30,7 @@ func managers(entries []metav1.ManagedFieldsEntry) []record.Manager {
 			continue
 		case e.Time == nil && e.Subresource != "scale": // scale entries have no time
 			continue
-		case e.Subresource == "" && e.Manager == controllerManager, !managerName.MatchString(e.Manager):
+		case e.Subresource == "" && e.Manager == controllerManager, !isManager(e.Manager):
 			continue
 		}
 		m := record.Manager{
@@ -70,7 +66,7 @@ func dataKeys(entries []metav1.ManagedFieldsEntry) []string {
 		top := fieldSet(e.FieldsV1.GetRawBytes())
 		for _, field := range []string{"f:data", "f:binaryData"} {
 			for name := range fieldSet(top[field]) {
-				if key, ok := strings.CutPrefix(name, "f:"); ok && configMapKey.MatchString(key) {
+				if key, ok := strings.CutPrefix(name, "f:"); ok && isDataKey(key) {
 					keys[key] = true
 				}
 			}
@@ -78,9 +74,6 @@ func dataKeys(entries []metav1.ManagedFieldsEntry) []string {
 	}
 	return slices.Sorted(maps.Keys(keys))
 }
-
-// configMapKey is what the API accepts as a key.
-var configMapKey = regexp.MustCompile(`^[-._a-zA-Z0-9]{1,253}$`)
 
 // fieldSet reads one level of a FieldsV1; nil when it is none.
 func fieldSet(raw []byte) map[string]json.RawMessage {

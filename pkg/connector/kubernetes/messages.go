@@ -149,7 +149,7 @@ func createDetail(message string) string {
 	return ""
 }
 
-var quoted = regexp.MustCompile(`image "([^"\s]{1,512})"`)
+var quoted = regexp.MustCompile(`image "([^"\s]+)"`)
 
 // quotedImage reads the image that a pull message names, empty when it is none.
 func quotedImage(message string) string {
@@ -170,12 +170,12 @@ type scaled struct {
 	from, to   int32
 }
 
-var scaledMessage = regexp.MustCompile(`^Scaled (?:up|down) replica set ([a-z0-9][-a-z0-9.]{0,252}) (?:from ([0-9]{1,9}) )?to ([0-9]{1,9})$`)
+var scaledMessage = regexp.MustCompile(`^Scaled (?:up|down) replica set ([a-z0-9][-a-z0-9.]*) (?:from ([0-9]{1,9}) )?to ([0-9]{1,9})$`)
 
 // readScaled reads "Scaled up replica set web-5d from 0 to 3".
 func readScaled(message string) (scaled, bool) {
 	m := scaledMessage.FindStringSubmatch(strings.TrimPrefix(cutText(message, maxMessage), combined))
-	if m == nil {
+	if m == nil || !isObject(m[1]) {
 		return scaled{}, false
 	}
 	from := int32(-1)
@@ -194,11 +194,11 @@ func number(digits string) int32 {
 	return int32(n)
 }
 
-var fieldPath = regexp.MustCompile(`^spec\.(?:initContainers|containers|ephemeralContainers)\{([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)\}$`)
+var fieldPath = regexp.MustCompile(`^spec\.(?:initContainers|containers|ephemeralContainers)\{([-a-z0-9]+)\}$`)
 
 // containerOf reads the container of an event's fieldPath.
 func containerOf(path string) string {
-	if m := fieldPath.FindStringSubmatch(path); m != nil {
+	if m := fieldPath.FindStringSubmatch(path); m != nil && isContainer(m[1]) {
 		return m[1]
 	}
 	return ""

@@ -1,7 +1,6 @@
 package kubernetes
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -255,11 +254,10 @@ func sortRevisions(r []record.Revision) {
 	})
 }
 
-// A reason is a CamelCase word by the API's rules; what is not may be free text.
-var camelCase = regexp.MustCompile(`^[A-Z][A-Za-z0-9]{0,63}$`)
-
+// reasonWord keeps a reason. It is a CamelCase word by the API's rules; what is not
+// may be free text.
 func reasonWord(s string) string {
-	if s == "" || camelCase.MatchString(s) {
+	if s == "" || isReason(s) {
 		return s
 	}
 	return "Unknown"

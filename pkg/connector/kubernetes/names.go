@@ -1,0 +1,49 @@
+package kubernetes
+
+import (
+	"regexp"
+	"strings"
+)
+
+// The forms of the names that are written down. Whoever may create objects
+// chooses them, and the API checks some of them hardly at all. Lengths are
+// compared apart from the patterns, because compiling a bounded repetition costs
+// a millisecond at every start of the program.
+var (
+	dnsLabel     = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
+	dnsSubdomain = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.:]*[a-z0-9])?$`)
+	labelName    = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$`)
+	clusterName  = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._:-]*[A-Za-z0-9])?$`)
+	camelCase    = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
+	printable    = regexp.MustCompile(`^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$`)
+	dataKey      = regexp.MustCompile(`^[-._a-zA-Z0-9]+$`)
+)
+
+func isNamespace(s string) bool { return len(s) <= 63 && dnsLabel.MatchString(s) }
+
+func isContainer(s string) bool { return isNamespace(s) }
+
+// isObject takes ':' too, which names of RBAC objects have.
+func isObject(s string) bool { return len(s) <= 253 && dnsSubdomain.MatchString(s) }
+
+func isKind(s string) bool { return len(s) <= 63 && camelCase.MatchString(s) }
+
+func isUID(s string) bool { return len(s) <= 128 && labelName.MatchString(s) }
+
+func isClusterID(s string) bool { return len(s) <= 253 && clusterName.MatchString(s) }
+
+func isReason(s string) bool { return len(s) <= 64 && camelCase.MatchString(s) }
+
+// isManager: any printable ASCII, as the API takes it.
+func isManager(s string) bool { return len(s) <= 128 && printable.MatchString(s) }
+
+func isDataKey(s string) bool { return len(s) <= 253 && dataKey.MatchString(s) }
+
+// isLabelKey: a name, with the DNS name of its owner before a slash.
+func isLabelKey(s string) bool {
+	prefix, name, prefixed := strings.Cut(s, "/")
+	if !prefixed {
+		prefix, name = "", s
+	}
+	return (!prefixed || isObject(prefix)) && len(name) <= 63 && labelName.MatchString(name)
+}
