@@ -65,7 +65,7 @@ func (d decoder) config(root *node, types Types) *Config {
 	if f := root.field("connectors"); f != nil && f.val.kind == isMapping {
 		cfg.Connectors = make([]Instance, 0, len(f.val.fields))
 		for _, entry := range f.val.fields {
-			if instance, ok := d.instance(entry, path{"connectors", entry.name}, types); ok {
+			if instance, ok := d.instance(entry, path{"connectors", entry.name}, types, root.field("cluster_id")); ok {
 				cfg.Connectors = append(cfg.Connectors, instance)
 			}
 		}
@@ -77,8 +77,10 @@ func (d decoder) config(root *node, types Types) *Config {
 	return cfg
 }
 
-// instance decodes one connector when nothing is wrong with it so far.
-func (d decoder) instance(entry field, at path, types Types) (Instance, bool) {
+// instance decodes one connector when nothing is wrong with it so far. What the
+// file says of the cluster as a whole holds for a connector that has a key of that
+// name and does not set it.
+func (d decoder) instance(entry field, at path, types Types, cluster *field) (Instance, bool) {
 	typ, name, _ := strings.Cut(entry.name, "/")
 	i := Instance{Key: entry.name, Type: typ, Name: name, Line: entry.pos.line, Column: entry.pos.column}
 	if d.sick(at) || types == nil {
@@ -91,11 +93,14 @@ func (d decoder) instance(entry field, at path, types Types) (Instance, bool) {
 		return i, false
 	}
 	i.Config = into
-	if entry.val.kind == isMapping {
-		sch, _ := d.schema.child(d.schema.at("connectors"), entry.name)
-		if !d.fill(into, entry.val, sch, at) {
+	sch, _ := d.schema.child(d.schema.at("connectors"), entry.name)
+	if cluster != nil {
+		if _, ok := d.schema.child(sch, cluster.name); ok && !d.fill(into, &node{kind: isMapping, fields: []field{*cluster}}, sch, at) {
 			return i, false
 		}
+	}
+	if entry.val.kind == isMapping && !d.fill(into, entry.val, sch, at) {
+		return i, false
 	}
 	if v, ok := into.(interface{ Validate() error }); ok {
 		d.connectorErrors(v.Validate(), entry, at)

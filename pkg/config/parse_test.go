@@ -69,6 +69,18 @@ func TestShortFormsAndDefaults(t *testing.T) {
 	}
 }
 
+func TestTheClusterOfTheFileHoldsForItsConnectors(t *testing.T) {
+	cfg, problems := config.Parse("c.yaml", []byte("version: 1\ncluster_id: prod\nconnectors:\n  kubernetes:\n  kubernetes/other: {cluster_id: test}\n"), types)
+	if cfg == nil {
+		t.Fatal(problems.Text())
+	}
+	for i, want := range []string{"prod", "test"} {
+		if got := cfg.Connectors[i].Config.(*kubernetes).ClusterID; got != want {
+			t.Errorf("%s: cluster %q, want %q", cfg.Connectors[i].Key, got, want)
+		}
+	}
+}
+
 func TestAnchorsAndMerges(t *testing.T) {
 	got, problems, _ := parseFile(t, "../../testdata/config/anchors.yaml")
 	if got == nil {
