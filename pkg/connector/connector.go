@@ -49,8 +49,15 @@ type Identifier interface {
 
 // Identity is what a source says of itself.
 type Identity struct {
-	// Target is a stable, printable name of what is read, without credentials.
+	// Target is a stable, printable name of what is read, without credentials. It
+	// is what the source is, whatever the config calls it.
 	Target string
+	// Aliases are other names under which the same target was known, or will be
+	// when the credential may see less. A cursor is of the same target when its
+	// target is Target or an alias of this Identity, or when Target is an alias
+	// that was written down beside the cursor's target. Aliases are weaker names:
+	// that two have one in common does not make them equal.
+	Aliases []string
 	// Version is the source's own version, for example v1.37.1.
 	Version string
 	// Skew is how far the source's clock was ahead of ours.
@@ -73,6 +80,22 @@ type Config interface {
 type Setter interface {
 	// Set sets a key of the config and reports whether there is such a key.
 	Set(key string, values ...string) bool
+}
+
+// Describer is a Config that can say what it will read, as it stands: after the
+// config file, the flags and the defaults of the environment.
+type Describer interface {
+	// Describe gives half a line for people: "current context prod · namespace
+	// shop". It may read files and sends nothing. Its error says why the config
+	// cannot be used here.
+	Describe(env Env) (string, error)
+}
+
+// Pinner is a Config that can write what it found in the environment into
+// itself, so that the config, written down, keeps meaning the same source.
+type Pinner interface {
+	// Pin may read files and sends nothing.
+	Pin(env Env) error
 }
 
 // Env is what a connector gets from the outside. Connectors have no other way
@@ -206,6 +229,10 @@ type Action struct {
 // Capabilities says what a connector can read.
 type Capabilities struct {
 	Streams []Stream
+	// Identity lists the grants of what is asked before any stream: who the source
+	// is, its version and its clock. The connector works without them, and says in
+	// its Notes what suffers.
+	Identity []Grant
 	// NeverReads lists in words what the connector never asks for.
 	NeverReads []string
 }
@@ -213,8 +240,8 @@ type Capabilities struct {
 // Stream is one kind of thing that a connector reads.
 type Stream struct {
 	Name string `json:"name"`
-	// Needs lists the grants; Namespace is left empty where it depends on the
-	// config.
+	// Needs lists the grants, one for each namespace that the config means;
+	// Namespace is empty for all of them at once.
 	Needs []Grant `json:"needs"`
 	// Incremental says whether the stream continues from a cursor.
 	Incremental bool `json:"incremental"`

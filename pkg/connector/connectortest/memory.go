@@ -51,9 +51,10 @@ type Memory struct {
 	// Generous emits them whatever the window is, as a source does that cannot
 	// be asked for one.
 	Generous bool
-	// Target and Skew are what Identity says.
-	Target string
-	Skew   time.Duration
+	// Target, Aliases and Skew are what Identity says.
+	Target  string
+	Aliases []string
+	Skew    time.Duration
 	// Trouble and After make it misbehave.
 	Trouble Trouble
 	After   int
@@ -89,7 +90,7 @@ func (m *Memory) HealthCheck(ctx context.Context) connector.Health {
 	return connector.Health{Reachable: true, Authenticated: true, Version: "v1", Skew: m.skew()}
 }
 
-// Identity gives Target and Skew.
+// Identity gives Target, Aliases and Skew.
 func (m *Memory) Identity(ctx context.Context) (connector.Identity, error) {
 	if err := ctx.Err(); err != nil {
 		return connector.Identity{}, err
@@ -98,7 +99,7 @@ func (m *Memory) Identity(ctx context.Context) (connector.Identity, error) {
 	if target == "" {
 		target = "memory"
 	}
-	return connector.Identity{Target: target, Version: "v1", Skew: m.skew()}, nil
+	return connector.Identity{Target: target, Aliases: m.Aliases, Version: "v1", Skew: m.skew()}, nil
 }
 
 func (m *Memory) skew() connector.Skew {
