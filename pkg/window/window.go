@@ -92,6 +92,9 @@ func Parse(since, from, to string, now time.Time) (w Window, ok bool, err error)
 	if err != nil {
 		return Window{}, false, fmt.Errorf("--from: %w", err)
 	}
+	if start.After(now) {
+		return Window{}, false, fmt.Errorf("--from is in the future (now is %s); nothing has happened there yet", now.Format(time.RFC3339))
+	}
 	end := now
 	if to != "" {
 		if end, err = ParseTime(to, now); err != nil {

@@ -102,7 +102,9 @@ func TestParse(t *testing.T) {
 		{from: "yesterday", wantErr: "--from"},
 		{from: "2h", to: "yesterday", wantErr: "--to"},
 		{from: "1h", to: "2h", wantErr: "swap"},
-		{from: "2030-01-01", wantErr: "swap"},
+		{from: "2030-01-01", wantErr: "--from is in the future (now is 2026-03-01T12:00:00Z)"},
+		{from: "2030-01-01", to: "2031-01-01", wantErr: "--from is in the future"},
+		{from: "now", wantErr: "swap"},
 	}
 	for _, tt := range tests {
 		got, ok, err := window.Parse(tt.since, tt.from, tt.to, now)
