@@ -20,6 +20,8 @@ import (
 type chain struct {
 	links  []chained       // of the same ledger, by sequence
 	broken map[Number]bool // directories of a sequence whose manifest is unreadable
+	// ignored are other directories beside the runs.
+	ignored []string
 }
 
 type chained struct {
@@ -70,7 +72,19 @@ func (c *chain) read(v *verifier, st Statement, payload []byte) error {
 	}
 	slices.SortStableFunc(c.links, func(a, b chained) int { return cmp.Compare(a.link.Sequence, b.link.Sequence) })
 	c.others(v, id, others)
+	if n := len(c.ignored); n > 0 {
+		v.report.Notes = append(v.report.Notes, fmt.Sprintf("%s beside the run ignored, being no run: %s",
+			map[bool]string{true: "1 directory was", false: fmt.Sprintf("%d directories were", n)}[n == 1], examples(c.ignored, 2)))
+	}
 	return nil
+}
+
+// examples lists the first n.
+func examples(all []string, n int) string {
+	if len(all) <= n {
+		return strings.Join(all, ", ")
+	}
+	return strings.Join(all[:n], ", ") + ", ..."
 }
 
 // sibling reads one entry of the runs directory; ok is false when it is none,
@@ -87,7 +101,7 @@ func (c *chain) sibling(v *verifier, runsDir string, e fs.DirEntry) (_ chained, 
 		// Not ours by name: only a manifest in it makes it a run.
 		if _, err := os.Lstat(filepath.Join(runsDir, name, run.ManifestFile)); err != nil || !e.IsDir() {
 			if e.IsDir() {
-				v.report.Notes = append(v.report.Notes, fmt.Sprintf("%s is not a run: ignored", name))
+				c.ignored = append(c.ignored, name)
 			}
 			return chained{}, false
 		}
@@ -97,9 +111,9 @@ func (c *chain) sibling(v *verifier, runsDir string, e fs.DirEntry) (_ chained, 
 		c.broken[seq] = true
 		code, file := CodeManifest, "../"+name+"/"+run.ManifestFile
 		if errors.Is(err, fs.ErrNotExist) {
-			code, err = CodeInterrupted, errors.New("there is no manifest: an interrupted run, or its manifest was removed")
+			code, err = CodeInterrupted, errors.New("is not there: an interrupted run, or its manifest was removed")
 		}
-		v.find(code, file, "run %s: %v", name, err)
+		v.find(code, file, "%v", err)
 		return chained{}, false
 	}
 	p := m.statement.Predicate
@@ -107,10 +121,10 @@ func (c *chain) sibling(v *verifier, runsDir string, e fs.DirEntry) (_ chained, 
 		if errors.Is(m.keyErr, errNoKey) {
 			v.report.Notes = append(v.report.Notes, fmt.Sprintf("signature of run %s not checked: no public key given", name))
 		} else if f := signatureFinding(m.statement, m.bundle, m.keyErr, v.o.AllowUnsigned, "../"+name+"/"+run.BundleFile); f != nil {
-			v.find(f.Code, f.File, "run %s: %s", name, f.Message)
+			v.find(f.Code, f.File, "%s", f.Message)
 		}
 		if p.Run.Name != name {
-			v.find(CodeRunName, "../"+name, "the directory %q holds the manifest of run %q", name, p.Run.Name)
+			v.find(CodeRunName, "../"+name, "the directory holds the manifest of run %q", p.Run.Name)
 		}
 	}
 	link := chained{name: name, link: p.Ledger, digest: sha256Hex(m.payload)}
@@ -138,11 +152,11 @@ func (c *chain) others(v *verifier, id string, others map[string][]chained) {
 		links := others[other]
 		ours := slices.ContainsFunc(links, func(l chained) bool { return slices.Contains(l.link.Replaces, id) })
 		if ours || slices.Contains(replaced, other) {
-			v.report.Notes = append(v.report.Notes, fmt.Sprintf("%d runs here belong to ledger %s, which was restarted by hand; they were not checked as a chain", len(links), other))
+			v.report.Notes = append(v.report.Notes, fmt.Sprintf("%s here of ledger %s, which was restarted by hand: not checked as a chain", plural(len(links), "run"), other))
 			continue
 		}
 		for _, l := range links {
-			v.find(CodeLedgerOther, "../"+l.name, "run %s belongs to ledger %.80s, not to %.80s", l.name, other, id)
+			v.find(CodeLedgerOther, "../"+l.name, "the run belongs to ledger %.80s, not to %.80s", other, id)
 		}
 	}
 }
@@ -162,22 +176,30 @@ func (c *chain) check(v *verifier) {
 	}
 	first := c.links[0]
 	if p := first.link.Previous; p != nil {
-		c.gap(v, 1, first.link.Sequence-1, fmt.Sprintf("; run %d names %.80q as the one before", first.link.Sequence, p.Name))
+		c.gap(v, 1, first.link.Sequence-1, fmt.Sprintf("; run %d names %.80q as the one before%s", first.link.Sequence, p.Name, c.alone()))
 	}
 	for i, b := range c.links[1:] {
 		a := c.links[i]
 		switch {
 		case a.link.Sequence == b.link.Sequence:
-			v.find(CodeLedgerFork, "../"+b.name, "runs %s and %s both are number %d of the ledger", a.name, b.name, b.link.Sequence)
+			v.find(CodeLedgerFork, "../"+b.name, "the run is number %d of the ledger, and so is %s", b.link.Sequence, a.name)
 		case a.link.Sequence+1 != b.link.Sequence:
 			c.gap(v, a.link.Sequence+1, b.link.Sequence-1, "")
 		case b.previous() != a.digest:
-			v.find(CodeLedgerPrevious, "../"+a.name, "run %s has sha256:%s, and run %s says that the one before it had sha256:%s: one of the two was replaced",
-				a.name, a.digest, b.name, b.previous())
+			v.find(CodeLedgerPrevious, "../"+a.name, "the run has sha256:%s, and run %s says that the one before it had sha256:%s: one of the two was replaced",
+				a.digest, b.name, b.previous())
 		case b.link.Previous.Name != a.name:
-			v.find(CodeRunName, "../"+a.name, "run %s was named %.80q when run %s was made", a.name, b.link.Previous.Name, b.name)
+			v.find(CodeRunName, "../"+a.name, "the run was named %.80q when run %s was made", b.link.Previous.Name, b.name)
 		}
 	}
+}
+
+// alone is what a person may do who looks at a run without its ledger.
+func (c *chain) alone() string {
+	if len(c.links) > 1 || len(c.broken) > 0 {
+		return ""
+	}
+	return "; if it was copied away from the others on purpose, verify it with --alone"
 }
 
 // gap names missing runs; those with an unreadable manifest were named before.
@@ -257,7 +279,7 @@ func (c *chain) filesOf(v *verifier, l chained) error {
 		return err
 	}
 	for _, f := range findings {
-		v.find(f.Code, "../"+l.name+"/"+f.File, "run %s: %s", l.name, f.Message)
+		v.find(f.Code, "../"+l.name+"/"+f.File, "%s", f.Message)
 	}
 	return nil
 }
@@ -274,5 +296,5 @@ func (c *chain) detail(v *verifier) string {
 		return "verified alone"
 	}
 	h := v.report.Head
-	return fmt.Sprintf("%d runs, none missing, head %d sha256:%s", len(c.links), h.Sequence, h.Digest)
+	return fmt.Sprintf("%s, none missing, head %d sha256:%s", plural(len(c.links), "run"), h.Sequence, h.Digest)
 }

@@ -11,7 +11,9 @@ import (
 	"maps"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/rcactl/rcactl/pkg/run"
 )
@@ -45,7 +47,7 @@ func walk(ctx context.Context, root *os.Root) (sizes map[string]int64, findings 
 		if !entry.Type().IsRegular() {
 			findings = append(findings, Finding{
 				Code: CodeFileType, File: name,
-				Message: fmt.Sprintf("%q is not a regular file (%s); a run holds no links and nothing special", name, entry.Type()),
+				Message: fmt.Sprintf("is not a regular file (%s); a run holds no links and nothing special", entry.Type()),
 			})
 			return nil
 		}
@@ -77,10 +79,10 @@ func checkFiles(ctx context.Context, root *os.Root, subjects []Subject, pruned f
 			gone++
 			continue
 		case !there:
-			finding(CodeFileMissing, "%q is in the manifest and not in the directory", s.Name)
+			finding(CodeFileMissing, "is in the manifest and not in the directory")
 			continue
 		case size != int64(s.Annotations.Bytes):
-			finding(CodeFileChanged, "%q has %d bytes, the manifest says %d", s.Name, size, s.Annotations.Bytes)
+			finding(CodeFileChanged, "has %s, the manifest says %d", plural(size, "byte"), s.Annotations.Bytes)
 			continue
 		}
 		digest, err := hashFile(ctx, root, s.Name, size)
@@ -88,9 +90,9 @@ func checkFiles(ctx context.Context, root *os.Root, subjects []Subject, pruned f
 		case ctx.Err() != nil:
 			return 0, 0, nil, ctx.Err()
 		case err != nil:
-			finding(CodeFileUnreadable, "%q cannot be read: %v", s.Name, err)
+			finding(CodeFileUnreadable, "cannot be read: %v", err)
 		case digest != s.Digest.SHA256:
-			finding(CodeFileChanged, "%q has sha256:%s, the manifest says sha256:%s", s.Name, digest, s.Digest.SHA256)
+			finding(CodeFileChanged, "has sha256:%s, the manifest says sha256:%s", digest, s.Digest.SHA256)
 		default:
 			ok++
 		}
@@ -98,7 +100,7 @@ func checkFiles(ctx context.Context, root *os.Root, subjects []Subject, pruned f
 	for _, name := range slices.Sorted(maps.Keys(sizes)) {
 		findings = append(findings, Finding{
 			Code: CodeFileUnexpected, File: name,
-			Message: fmt.Sprintf("%q is in the directory and not in the manifest", name),
+			Message: "is in the directory and not in the manifest",
 		})
 	}
 	return ok, gone, findings, nil
@@ -160,6 +162,22 @@ func (c ctxReader) Read(p []byte) (int, error) {
 	return c.r.Read(p)
 }
 
+// noManifest is the error of a directory that is no run, or no whole one.
+type noManifest struct{ dir string }
+
+func (e *noManifest) Error() string {
+	name := filepath.Base(e.dir)
+	if _, named := sequenceOf(name); named {
+		return fmt.Sprintf("%s was interrupted, or its %s was removed", e.dir, run.ManifestFile)
+	}
+	if strings.HasPrefix(name, PartialPrefix) {
+		return fmt.Sprintf("%s was interrupted, or is being written now: it has no %s", e.dir, run.ManifestFile)
+	}
+	return fmt.Sprintf("%s is not a run: it has no %s", e.dir, run.ManifestFile)
+}
+
+func (e *noManifest) Unwrap() error { return fs.ErrNotExist }
+
 // Read returns the statement and the bytes of manifest.json in dir, unchecked:
 // for showing, not for trusting.
 func Read(dir string) (Statement, []byte, error) {
@@ -170,7 +188,7 @@ func Read(dir string) (Statement, []byte, error) {
 	defer root.Close()
 	data, err := readBounded(root, run.ManifestFile, MaxManifest)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Statement{}, nil, fmt.Errorf("%s has no %s: an interrupted run, or no run at all: %w", dir, run.ManifestFile, err)
+		return Statement{}, nil, &noManifest{dir: dir}
 	}
 	if err != nil {
 		return Statement{}, nil, fmt.Errorf("read manifest in %s: %w", dir, err)

@@ -42,6 +42,9 @@ type Head struct {
 	Name     string   `json:"name"`     // its directory
 	Digest   string   `json:"digest"`   // hex SHA-256 of its manifest.json
 	Replaces []string `json:"replaces,omitempty"`
+	// Runs is the folder of the ledger's runs, absolute, as only the head file
+	// tells it.
+	Runs string `json:"runs,omitempty"`
 }
 
 // String is the line to keep somewhere else: "ledger head 7 sha256:91c0…".
@@ -67,17 +70,22 @@ type LedgerOptions struct {
 	Keys []crypto.PublicKey
 	// Random makes the id of a new ledger; 16 bytes are read.
 	Random io.Reader
+	// Waiting is called, once, when another process (0: not known which) holds
+	// the lock and is waited for. May be nil.
+	Waiting func(pid int)
 }
 
 // Ledger is the open, locked ledger of one state directory. Use it from one
 // goroutine, and keep it open from before the run's directory is made until
 // after [Ledger.Advance]: two runs at once would fork the chain, and
-// [Ledger.RemoveStale] takes every unfinished directory for abandoned.
+// [Ledger.RemoveStale] takes every unfinished directory for abandoned. The runs
+// directory is locked with it, since other states may be given the same one.
 type Ledger struct {
 	head    Head
 	file    string
 	runsDir string
 	lock    *filelock.Lock
+	claimed *filelock.Lock // of runsDir
 	genesis bool
 	adopted []string
 }
@@ -88,37 +96,50 @@ type Ledger struct {
 // names the other process.
 //
 // A run that was renamed into place without the head having been written is
-// adopted. Errors: [ErrNoHead] when runs exist without a head; a head that is
-// damaged, or written by a newer version; a run that does not continue the
-// head. Each says what to do.
+// adopted. So is a runs folder that was moved as a whole. Errors: [ErrNoHead]
+// when runs exist without a head; a head that is damaged, or written by a newer
+// version; a run that does not continue the head; a ledger whose runs are in
+// another folder. Each says what to do.
 func OpenLedger(ctx context.Context, stateDir, runsDir string, o LedgerOptions) (_ *Ledger, err error) {
 	dir := filepath.Join(stateDir, "ledger")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("open ledger: %w", err)
+		return nil, fmt.Errorf("make the ledger's folder: %w; make it writable, or choose another folder with --state", err)
 	}
-	lock, err := filelock.Acquire(ctx, filepath.Join(dir, "lock"))
+	lock, err := acquire(ctx, filepath.Join(dir, "lock"), "--state", o.Waiting)
 	if err != nil {
-		return nil, fmt.Errorf("open ledger: another run is under way: %w; wait for it, or raise the timeout", err)
+		return nil, err
 	}
 	l := &Ledger{file: filepath.Join(dir, "head.json"), runsDir: runsDir, lock: lock}
 	defer func() {
 		if err != nil {
-			_ = lock.Release()
+			_ = l.Close()
 		}
 	}()
+	if err := l.claim(ctx, o.Waiting); err != nil {
+		return nil, err
+	}
 	runs, err := runDirs(runsDir)
 	if err != nil {
-		return nil, fmt.Errorf("open ledger: %w", err)
+		return nil, fmt.Errorf("look for runs: %w; make the folder readable, or choose another with --out", err)
 	}
 	l.head, err = readHead(l.file)
 	switch {
 	case err == nil:
+		if err := l.settle(); err != nil {
+			if o.Init && errors.Is(err, errElsewhere) {
+				return l, l.start(runs, o.Random)
+			}
+			return nil, err
+		}
+		if err := l.foreign(runs); err != nil {
+			return nil, err
+		}
 		return l, l.adopt(ctx, runs, o.Keys)
 	case errors.Is(err, fs.ErrNotExist) && (len(runs) == 0 || o.Init), errors.Is(err, ErrMalformed) && o.Init:
 		return l, l.start(runs, o.Random)
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%w: %s does not exist, but %s holds %d runs; restore it (the state directory must outlive the process: a volume, not an emptyDir), or start a new ledger with --ledger-init",
-			ErrNoHead, l.file, runsDir, len(runs))
+		return nil, fmt.Errorf("%w: %s does not exist, but %s holds %s; restore it (the state directory must outlive the process: a volume, not an emptyDir), or start a new ledger with --ledger-init; if the runs are of another state: %s",
+			ErrNoHead, l.file, runsDir, plural(len(runs), "run"), oneState)
 	}
 	return nil, fmt.Errorf("open ledger: %w", err)
 }
@@ -133,7 +154,11 @@ func (l *Ledger) start(runs []runDir, random io.Reader) error {
 	if _, err := io.ReadFull(random, id); err != nil {
 		return fmt.Errorf("start ledger: %w", err)
 	}
-	l.head = Head{Version: headVersion, ID: hex.EncodeToString(id)}
+	here, err := canonical(l.runsDir)
+	if err != nil {
+		return fmt.Errorf("start ledger: %w", err)
+	}
+	l.head = Head{Version: headVersion, ID: hex.EncodeToString(id), Runs: here}
 	for _, r := range runs {
 		// Counting on keeps names sorted and unique.
 		l.head.Sequence = max(l.head.Sequence, r.sequence)
@@ -146,10 +171,93 @@ func (l *Ledger) start(runs []runDir, random io.Reader) error {
 		}
 	}
 	if l.head.Sequence > 0 && len(l.head.Replaces) == 0 {
-		return fmt.Errorf("start ledger: none of the %d runs in %s has a readable manifest; move them away first", len(runs), l.runsDir)
+		return fmt.Errorf("start ledger: none of the runs in %s (%d) has a readable manifest; move them away first", l.runsDir, len(runs))
 	}
 	l.genesis = true
 	return l.write()
+}
+
+// acquire takes the lock; flag names its folder. Only a lock that somebody holds
+// is another run.
+func acquire(ctx context.Context, path, flag string, waiting func(pid int)) (*filelock.Lock, error) {
+	once, stop := context.WithCancel(ctx)
+	stop() // one try, to know whether there is somebody to wait for
+	lock, err := filelock.Acquire(once, path)
+	var held *filelock.HeldError
+	if errors.As(err, &held) {
+		if waiting != nil {
+			waiting(held.PID)
+		}
+		lock, err = filelock.Acquire(ctx, path)
+	}
+	switch {
+	case err == nil:
+		return lock, nil
+	case errors.As(err, &held):
+		return nil, fmt.Errorf("another run is under way: %w; wait for it, or raise the timeout", err)
+	}
+	return nil, fmt.Errorf("lock the ledger: %w; make the folder writable, or choose another with %s", err, flag)
+}
+
+// errElsewhere says that the runs of the ledger are in another folder.
+var errElsewhere = errors.New("the ledger's runs are in another folder")
+
+// settle checks that the ledger belongs to this folder of runs: two folders
+// under one head would each have gaps. A folder that was moved is followed.
+func (l *Ledger) settle() error {
+	here, err := canonical(l.runsDir)
+	if err != nil {
+		return fmt.Errorf("find the folder of runs: %w", err)
+	}
+	there := l.head.Runs
+	if there == here {
+		return nil
+	}
+	if there != "" {
+		// The recorded folder may be reached by another way now.
+		if now, err := canonical(there); err != nil || now != here {
+			if err := l.moved(there, here); err != nil {
+				return err
+			}
+		}
+	}
+	l.head.Runs = here
+	return l.write()
+}
+
+// moved is nil when the ledger's folder was moved to here.
+func (l *Ledger) moved(there, here string) error {
+	const advice = "use that one with --out, another state folder with --state, or start a new ledger here with --ledger-init"
+	if info, err := os.Stat(there); err == nil && info.IsDir() {
+		return fmt.Errorf("%w: those of the ledger in %s are in %s, not in %s; %s", errElsewhere, filepath.Dir(l.file), there, here, advice)
+	}
+	if l.head.Digest == "" {
+		return nil // it has no run yet
+	}
+	_, payload, err := Read(filepath.Join(l.runsDir, l.head.Name))
+	if err != nil || sha256Hex(payload) != l.head.Digest {
+		return fmt.Errorf("%w: those of the ledger in %s were in %s, which is gone, and its newest run (%s) is not in %s; restore them, or start a new ledger here with --ledger-init",
+			errElsewhere, filepath.Dir(l.file), there, l.head.Name, here)
+	}
+	return nil
+}
+
+// canonical is the absolute path without links of a folder, of which the last
+// parts need not exist yet.
+func canonical(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	resolved, err := filepath.EvalSymlinks(dir)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) || filepath.Dir(dir) == dir {
+		return resolved, err
+	}
+	parent, err := canonical(filepath.Dir(dir))
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(parent, filepath.Base(dir)), nil
 }
 
 // adopt follows runs that continue the head: the rename was done and the head
@@ -173,7 +281,7 @@ func (l *Ledger) adopt(ctx context.Context, runs []runDir, keys []crypto.PublicK
 			return fmt.Errorf("run %s is newer than the ledger's head and was renamed: its manifest says %s; %s", dir, name, advice)
 		}
 		if link.ID != l.head.ID {
-			return fmt.Errorf("run %s is newer than the ledger's head and belongs to another ledger (%s, not %s); %s", dir, link.ID, l.head.ID, advice)
+			return fmt.Errorf("run %s is newer than the ledger's head and belongs to another ledger (%s, not %s): %s", dir, link.ID, l.head.ID, oneState)
 		}
 		if !follows(l.head, link) {
 			return fmt.Errorf("run %s does not continue the ledger's head (%d, sha256:%s); a run between them is missing, or the head was restored from elsewhere; %s",
@@ -182,7 +290,7 @@ func (l *Ledger) adopt(ctx context.Context, runs []runDir, keys []crypto.PublicK
 		if len(keys) > 0 && m.keyErr != nil {
 			return fmt.Errorf("run %s continues the ledger but is not signed by our key: %w; %s", dir, m.keyErr, advice)
 		}
-		l.head = headOf(m.statement, m.payload)
+		l.moveTo(headOf(m.statement, m.payload))
 		l.adopted = append(l.adopted, r.name)
 	}
 	if len(l.adopted) == 0 {
@@ -232,8 +340,14 @@ func (l *Ledger) Advance(head Head) error {
 		return fmt.Errorf("advance ledger: run %d of ledger %s does not follow run %d of ledger %s",
 			head.Sequence, head.ID, l.head.Sequence, l.head.ID)
 	}
-	l.head = head
+	l.moveTo(head)
 	return l.write()
+}
+
+// moveTo makes head the newest run of the ledger, which stays where it is.
+func (l *Ledger) moveTo(head Head) {
+	head.Runs = l.head.Runs
+	l.head = head
 }
 
 func (l *Ledger) write() error {
@@ -242,7 +356,7 @@ func (l *Ledger) write() error {
 		return fmt.Errorf("write ledger head: %w", err)
 	}
 	if err := atomicfile.Write(l.file, 0o600, append(text, '\n')); err != nil {
-		return fmt.Errorf("write ledger head: %w", err)
+		return fmt.Errorf("write ledger head: %w; make its folder writable, or choose another with --state", err)
 	}
 	return nil
 }
@@ -270,11 +384,11 @@ func (l *Ledger) RemoveStale() ([]string, error) {
 	return removed, nil
 }
 
-// Close gives the lock back. A second call does nothing.
+// Close gives the locks back. A second call does nothing.
 func (l *Ledger) Close() error {
-	lock := l.lock
-	l.lock = nil
-	return lock.Release()
+	lock, claimed := l.lock, l.claimed
+	l.lock, l.claimed = nil, nil
+	return errors.Join(claimed.Release(), lock.Release())
 }
 
 func readHead(file string) (Head, error) {

@@ -273,3 +273,119 @@ func TestAdoptsOnlyWhatContinuesTheHead(t *testing.T) {
 		}
 	})
 }
+
+// A ledger belongs to one folder of runs: two under one head have gaps.
+func TestLedgerStaysWithItsRuns(t *testing.T) {
+	w := newWorld(t, dsse.Ed25519)
+	w.collect(t, done())
+	first := w.runs
+	other := filepath.Join(t.TempDir(), "other")
+	w.runs = other
+	_, err := w.tryOpen(t, LedgerOptions{})
+	for _, says := range []string{first, other, "--out", "--state", "--ledger-init"} {
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("got %v, want it to say %q", err, says)
+		}
+	}
+	if _, err := os.Stat(other); err == nil {
+		t.Error("the other folder was made")
+	}
+	w.runs = first
+	w.collect(t, done()) // the recorded one still goes
+
+	w.runs = other
+	l := w.open(t, LedgerOptions{Init: true})
+	if !l.Genesis() || l.Next().Sequence != 1 {
+		t.Errorf("%+v", l.Next())
+	}
+	w.verify(t, w.collectWith(t, l, done()), Options{})
+	check(t, l.Close())
+	w.verify(t, w.collect(t, done()), Options{})
+	w.runs = first
+	w.verify(t, filepath.Join(first, RunName(2, "run")), Options{})
+}
+
+func TestLedgerFollowsRunsThatWereMoved(t *testing.T) {
+	for _, made := range []int{0, 2} {
+		w := newWorld(t, dsse.Ed25519)
+		check(t, w.open(t, LedgerOptions{}).Close())
+		for range made {
+			w.collect(t, done())
+		}
+		before, moved := w.runs, filepath.Join(t.TempDir(), "moved")
+		if made > 0 {
+			w.runs = filepath.Join(t.TempDir(), "empty")
+			_, err := w.tryOpen(t, LedgerOptions{})
+			if err == nil {
+				t.Fatal("another folder was taken")
+			}
+			rename(t, before, moved)
+			if _, err := w.tryOpen(t, LedgerOptions{}); err == nil || !strings.Contains(err.Error(), "is gone") || !strings.Contains(err.Error(), RunName(2, "run")) {
+				t.Errorf("a folder without the newest run: %v", err)
+			}
+		}
+		w.runs = moved
+		dir := w.collect(t, done())
+		w.verify(t, dir, Options{Runs: true})
+		head, err := readHead(w.headFile())
+		if here, _ := canonical(moved); err != nil || head.Runs != here || int(head.Sequence) != made+1 {
+			t.Errorf("%+v, %v", head, err)
+		}
+	}
+	// Another way to the same folder is no other folder.
+	w := newWorld(t, dsse.Ed25519)
+	w.collect(t, done())
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(w.runs, link); err != nil {
+		t.Skipf("no symbolic links here: %v", err)
+	}
+	w.runs = link
+	w.collect(t, done())
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Only a lock that somebody holds is another run, and that is told at once.
+func TestWhyTheLedgerCannotBeOpened(t *testing.T) {
+	w := newWorld(t, dsse.Ed25519)
+	l := w.open(t, LedgerOptions{})
+	var told []int
+	waiting := func(pid int) { told = append(told, pid) }
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := OpenLedger(ctx, w.state, w.runs, LedgerOptions{Waiting: waiting}); err == nil || !strings.Contains(err.Error(), "another run is under way") {
+		t.Errorf("got %v", err)
+	}
+	if !slices.Equal(told, []int{os.Getpid()}) {
+		t.Errorf("told %v", told)
+	}
+	check(t, l.Close())
+	told = nil
+	check(t, w.open(t, LedgerOptions{Waiting: waiting}).Close())
+	if told != nil {
+		t.Errorf("told %v though nobody held it", told)
+	}
+
+	blocked := func(name string, block func(*world) string) {
+		w := newWorld(t, dsse.Ed25519)
+		path := block(w)
+		_, err := w.tryOpen(t, LedgerOptions{})
+		if err == nil || strings.Contains(err.Error(), "another run") || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "--state") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	blocked("a file in the folder's place", func(w *world) string {
+		write(t, w.state, "")
+		return w.state
+	})
+	blocked("no lock file can be made", func(w *world) string {
+		path := filepath.Join(w.state, "ledger", "lock")
+		check(t, os.MkdirAll(path, 0o700))
+		return path
+	})
+}

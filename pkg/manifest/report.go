@@ -1,6 +1,9 @@
 package manifest
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // ErrNotVerified says that [Verify] found at least one problem; the Report has them all.
 var ErrNotVerified = errors.New("not verified")
@@ -29,11 +32,37 @@ const (
 	CodeHead             Code = "head_unexpected" // the expected head is not here
 )
 
-// Finding is one problem. Message is a sentence for people.
+// ErrUsage says that [Verify] was asked in a way that it cannot follow: nothing
+// was looked at.
+var ErrUsage = errors.New("wrong usage")
+
+// usageError is an ErrUsage that says what is wrong in its own words.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() []error { return []error{ErrUsage, e.error} }
+
+// Finding is one problem. Message says what is wrong with the file, if there is
+// one, and does not repeat its name.
 type Finding struct {
 	Code    Code   `json:"code"`
 	File    string `json:"file,omitempty"` // in the run directory; "../<run>/..." for another run
 	Message string `json:"message"`
+}
+
+// String is the finding in one line.
+func (f Finding) String() string {
+	if f.File == "" {
+		return f.Message
+	}
+	return f.File + ": " + f.Message
+}
+
+// plural counts things in a sentence.
+func plural[N int | int64 | Number](n N, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
 }
 
 // Check is the result of one group of checks.

@@ -110,7 +110,7 @@ func sameFiles(ctx context.Context, dir string, subjects []Subject) error {
 		return err
 	}
 	for _, f := range findings {
-		return errors.New(f.Message)
+		return errors.New(f.String())
 	}
 	for _, s := range subjects {
 		size, ok := found[s.Name]

@@ -15,6 +15,7 @@ import (
 var (
 	errNoBundle = errors.New("there is no signature")
 	errNoKey    = errors.New("no public key was given to check the signature with")
+	errOtherKey = errors.New("none of the given keys made the signature")
 	errPayload  = errors.New("the signed payload is not manifest.json, byte for byte")
 	errOwnKey   = errors.New("the manifest names another key than the one that signed it")
 	errHint     = errors.New("the bundle's key hint is not of the key that signed it")
@@ -40,6 +41,9 @@ func checkBundle(root *os.Root, st Statement, payload []byte, keys []crypto.Publ
 		return true, 0, errNoKey
 	}
 	key, err = b.Envelope.Verify(keys...)
+	if errors.Is(err, dsse.ErrSignature) {
+		return true, 0, errOtherKey
+	}
 	if err != nil {
 		return true, 0, err
 	}

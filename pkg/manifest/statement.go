@@ -61,8 +61,8 @@ type Annotations struct {
 	Bytes   Number `json:"bytes"`   // size
 }
 
-// Digest is a SHA-256 in 64 lower-case hexadecimal digits. Empty where there
-// was nothing to hash.
+// Digest is a SHA-256 in 64 lower-case hexadecimal digits. Where there was
+// nothing to hash the whole digest is left out.
 type Digest struct {
 	SHA256 string `json:"sha256"`
 }
@@ -178,14 +178,15 @@ type Source struct {
 
 // Stream is the coverage of one stream of a source.
 type Stream struct {
-	Name      string         `json:"name"`
-	Status    Status         `json:"status"`
-	Asked     *window.Window `json:"asked,omitempty"`
-	Answered  *window.Window `json:"answered,omitempty"` // what the source could really answer for
-	Reason    string         `json:"reason,omitempty"`   // why the two differ, or why it is not complete
-	Missing   []Missing      `json:"missing,omitempty"`  // grants that were refused
-	Records   Number         `json:"records"`            // read from the source
-	Truncated bool           `json:"truncated"`          // a limit cut it short
+	Name       string         `json:"name"`
+	Status     Status         `json:"status"`
+	Asked      *window.Window `json:"asked,omitempty"`
+	Answered   *window.Window `json:"answered,omitempty"`   // what the source could really answer for
+	ErrorClass string         `json:"errorClass,omitempty"` // short stable word, when an error ended it
+	Reason     string         `json:"reason,omitempty"`     // why the two differ, or why it is not complete
+	Missing    []Missing      `json:"missing,omitempty"`    // grants that were refused
+	Records    Number         `json:"records"`              // read from the source
+	Truncated  bool           `json:"truncated"`            // a limit cut it short
 }
 
 // Missing is a permission that the source refused.
@@ -200,13 +201,13 @@ type Missing struct {
 // Actions sums up what was asked of a source; the list is in actions.jsonl.
 type Actions struct {
 	Count  Number `json:"count"`
-	Digest Digest `json:"digest"` // of this source's lines in actions.jsonl, in order
+	Digest Digest `json:"digest,omitzero"` // of this source's lines in actions.jsonl, in order; left out when there are none
 }
 
 // Cursor pins the cursor file before and after the run, without its content.
 type Cursor struct {
-	Before Digest `json:"before"`          // empty when there was none
-	After  Digest `json:"after"`           // empty when it was not moved
+	Before Digest `json:"before,omitzero"` // left out when there was none
+	After  Digest `json:"after,omitzero"`  // left out when it was not moved
 	Reset  string `json:"reset,omitempty"` // why an existing cursor was not used
 }
 

@@ -119,7 +119,7 @@ func Verify(ctx context.Context, dir string, o Options) (Verified, Report, error
 	}
 	for _, key := range o.Keys {
 		if _, err := dsse.Fingerprint(key); err != nil {
-			return Verified{}, r, fmt.Errorf("verify: %w", err)
+			return Verified{}, r, usageError{fmt.Errorf("a public key to verify with: %w", err)}
 		}
 	}
 	// A link to a run ("latest") is a fine way to name it; inside there are none.
@@ -136,7 +136,7 @@ func Verify(ctx context.Context, dir string, o Options) (Verified, Report, error
 		return Verified{}, r, fmt.Errorf("verify %s: %w", dir, err)
 	}
 	if n := len(r.Findings); n > 0 {
-		return Verified{}, r, fmt.Errorf("%s: %w: %d problems, the first: %s", dir, ErrNotVerified, n, r.Findings[0].Message)
+		return Verified{}, r, fmt.Errorf("%s: %w: %s, the first: %s", dir, ErrNotVerified, plural(n, "problem"), r.Findings[0])
 	}
 	return verified, r, nil
 }
@@ -147,7 +147,7 @@ func parseHead(text string) (string, error) {
 	}
 	hexDigest, ok := strings.CutPrefix(text, "sha256:")
 	if !ok || !isSHA256(hexDigest) {
-		return "", fmt.Errorf("expected head %.100q: write it as sha256:<64 lower-case hex digits>, as collect prints it", text)
+		return "", usageError{fmt.Errorf("expected head %.100q: write it as sha256:<64 lower-case hex digits>, as collect prints it", text)}
 	}
 	return hexDigest, nil
 }
@@ -166,7 +166,7 @@ func (v *verifier) find(code Code, file, format string, args ...any) {
 // check closes a group of checks: failed when findings came since mark.
 func (v *verifier) check(name string, mark int, status, detail string) {
 	if n := len(v.report.Findings) - mark; n > 0 {
-		status, detail = CheckFailed, fmt.Sprintf("%d problems: %s", n, v.report.Findings[mark].Message)
+		status, detail = CheckFailed, fmt.Sprintf("%s: %s", plural(n, "problem"), v.report.Findings[mark])
 	}
 	v.report.Checks = append(v.report.Checks, Check{Name: name, Status: status, Detail: detail})
 }
@@ -182,7 +182,7 @@ func (v *verifier) run() (Verified, error) {
 	}
 	payload, err := readBounded(root, run.ManifestFile, MaxManifest)
 	if errors.Is(err, fs.ErrNotExist) {
-		v.find(CodeInterrupted, run.ManifestFile, "there is no %s: an interrupted run, or no run at all", run.ManifestFile)
+		v.find(CodeInterrupted, run.ManifestFile, "is not there: an interrupted run, or no run at all")
 		return Verified{}, nil
 	}
 	if err != nil {
@@ -198,7 +198,7 @@ func (v *verifier) run() (Verified, error) {
 		}
 		return Verified{}, nil
 	}
-	signed := v.signature(root, st, payload)
+	signature := v.signature(root, st, payload)
 	chain := chain{}
 	ledgerMark := len(v.report.Findings)
 	if err := chain.read(v, st, payload); err != nil {
@@ -220,11 +220,13 @@ func (v *verifier) run() (Verified, error) {
 		}
 	}
 	v.check("ledger", mark, chain.status(v), chain.detail(v))
-	v.open(signed)
-	return Verified{dir: v.report.Dir, payload: payload, signed: signed, files: files}, nil
+	v.open(signature)
+	return Verified{dir: v.report.Dir, payload: payload, signed: signature == nil, files: files}, nil
 }
 
-func (v *verifier) signature(root *os.Root, st Statement, payload []byte) bool {
+// signature returns why nothing is proven of who made the run; nil when one of
+// the keys did.
+func (v *verifier) signature(root *os.Root, st Statement, payload []byte) error {
 	mark := len(v.report.Findings)
 	there, key, err := checkBundle(root, st, payload, v.o.Keys)
 	if f := signatureFinding(st, there, err, v.o.AllowUnsigned, run.BundleFile); f != nil {
@@ -240,13 +242,13 @@ func (v *verifier) signature(root *os.Root, st Statement, payload []byte) bool {
 		detail = "key " + fingerprint
 	}
 	v.check("signature", mark, status, detail)
-	return err == nil
+	return err
 }
 
 func (v *verifier) files(root *os.Root, st Statement, pruned func(string) bool) (map[string]Subject, error) {
 	mark := len(v.report.Findings)
 	if name := st.Predicate.Run.Name; !v.o.Alone && name != v.report.Run {
-		v.find(CodeRunName, "", "the directory is named %q, the manifest is of run %q", v.report.Run, name)
+		v.find(CodeRunName, "", "the directory is named %q, the manifest is of run %q; verify a copy under another name with --alone", v.report.Run, name)
 	}
 	ok, gone, findings, err := checkFiles(v.ctx, root, st.Subject, pruned)
 	if err != nil {
@@ -261,7 +263,7 @@ func (v *verifier) files(root *os.Root, st Statement, pruned func(string) bool) 
 			v.report.Events += s.Annotations.Records
 		}
 	}
-	detail := fmt.Sprintf("%d of %d, %d events", ok, len(st.Subject), v.report.Events)
+	detail := fmt.Sprintf("%d of %d, %s", ok, len(st.Subject), plural(v.report.Events, "event"))
 	if gone > 0 {
 		detail += fmt.Sprintf("; %d removed by retention, as a later run states", gone)
 	}
@@ -270,13 +272,20 @@ func (v *verifier) files(root *os.Root, st Statement, pruned func(string) bool) 
 }
 
 // open lists what stays open however well everything fits.
-func (v *verifier) open(signed bool) {
+func (v *verifier) open(signature error) {
 	r := v.report
 	say := func(format string, args ...any) { r.NotProven = append(r.NotProven, fmt.Sprintf(format, args...)) }
-	if signed {
+	switch {
+	case signature == nil:
 		say("that the key was not used by someone else")
-	} else {
+	case errors.Is(signature, errNoBundle):
 		say("who made this: it is not signed")
+	case errors.Is(signature, errNoKey):
+		say("who made this: it is signed, and no public key was given to check that with")
+	case errors.Is(signature, errOtherKey):
+		say("who made this: it is signed, and none of the given keys made the signature")
+	default:
+		say("who made this: its signature does not hold")
 	}
 	switch {
 	case v.o.Alone:
@@ -287,7 +296,7 @@ func (v *verifier) open(signed bool) {
 		say("that nothing was deleted after run %d: the expected head is an older run", r.Head.Sequence)
 	}
 	if !v.o.Alone && !v.o.Runs && r.Runs > 1 {
-		say("that the files of the other %d runs are whole: only their manifests were checked", r.Runs-1)
+		say("that the files of the other runs here (%d) are whole: only their manifests were checked", r.Runs-1)
 	}
 	say("when it was signed (the times are the collector's own), and that the sources told the truth")
 }

@@ -514,3 +514,96 @@ func copyFile(t *testing.T, from, to string) {
 	}
 	write(t, to, string(text))
 }
+
+func TestWhatIsNotProvenNamesTheSignature(t *testing.T) {
+	w, other := newWorld(t, dsse.P256), newWorld(t, dsse.P256)
+	dir := w.collect(t, done())
+	notProven := func(o Options, want string, codes ...Code) {
+		t.Helper()
+		if _, r := w.verify(t, dir, o, codes...); !strings.Contains(r.NotProven[0], want) {
+			t.Errorf("got %q, want %q", r.NotProven, want)
+		}
+	}
+	notProven(Options{}, "not used by someone else")
+	notProven(Options{Keys: other.keys()}, "none of the given keys made the signature", CodeSignature)
+	notProven(Options{Keys: []crypto.PublicKey{}}, "no public key was given", CodeNoKey)
+	bundle := filepath.Join(dir, run.BundleFile)
+	write(t, bundle, "{}")
+	notProven(Options{}, "does not hold", CodeSignature)
+	remove(t, bundle)
+	notProven(Options{}, "it is not signed", CodeSignatureMissing)
+}
+
+func TestWrongUsageIsToldFromAWrongRun(t *testing.T) {
+	w := newWorld(t, dsse.P256)
+	dir := w.collect(t, done())
+	for name, o := range map[string]Options{"head": {ExpectHead: "x"}, "key": {Keys: []crypto.PublicKey{"x"}}} {
+		if _, _, err := Verify(t.Context(), dir, o); !errors.Is(err, ErrUsage) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, _, err := Verify(t.Context(), dir, Options{}); errors.Is(err, ErrUsage) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestReadOfWhatIsNoRun(t *testing.T) {
+	w := newWorld(t, dsse.P256)
+	for dir, want := range map[string]string{
+		t.TempDir(): " is not a run: it has no manifest.json",
+		w.collect(t, runOptions{until: stageWritten}): "is being written now",
+	} {
+		if _, _, err := Read(dir); err == nil || !strings.HasPrefix(err.Error(), dir) || !strings.HasSuffix(err.Error(), want) && !strings.Contains(err.Error(), want) ||
+			strings.Contains(err.Error(), "statat") || !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
+// A person who reads the report reads each thing once, in proper numbers.
+func TestReportsReadWell(t *testing.T) {
+	w := newWorld(t, dsse.P256)
+	first := w.collect(t, done())
+	for _, name := range []string{"a", "b", "c"} {
+		check(t, os.Mkdir(filepath.Join(w.runs, name), 0o700))
+	}
+	_, report := w.verify(t, first, Options{})
+	if len(report.Notes) != 1 || !strings.Contains(report.Notes[0], "3 directories were") || !strings.Contains(report.Notes[0], "a, b, ...") {
+		t.Errorf("%q", report.Notes)
+	}
+	if detail := report.Checks[2].Detail; !strings.HasPrefix(detail, "1 run,") {
+		t.Error(detail)
+	}
+	w.collect(t, done())
+	write(t, filepath.Join(first, "evidence/runtime.jsonl"), "{\"b\":2}\n")
+	write(t, filepath.Join(first, "extra"), "")
+	remove(t, filepath.Join(first, "actions.jsonl"))
+	_, report, err := Verify(t.Context(), first, Options{Keys: w.keys()})
+	if !strings.Contains(err.Error(), "3 problems, the first: actions.jsonl: ") {
+		t.Error(err)
+	}
+	for _, f := range report.Findings {
+		if f.File == "" || strings.Contains(f.Message, f.File) {
+			t.Errorf("%+v", f)
+		}
+	}
+	if !slices.ContainsFunc(report.NotProven, func(s string) bool { return strings.Contains(s, "other runs here (1)") }) {
+		t.Errorf("%q", report.NotProven)
+	}
+
+	second := filepath.Join(w.runs, RunName(2, "run"))
+	away := filepath.Join(t.TempDir(), RunName(2, "run"))
+	check(t, os.CopyFS(away, os.DirFS(second)))
+	_, report = w.verify(t, away, Options{}, CodeRunMissing)
+	mentions(t, report, "--alone")
+}
+
+// What is not there is left out: a digest that is written has 64 digits.
+func TestNoEmptyDigests(t *testing.T) {
+	text, err := Encode(Statement{Predicate: Predicate{Sources: []Source{{Cursor: &Cursor{Before: Digest{SHA256: strings.Repeat("a", 64)}}}}}})
+	check(t, err)
+	source, _, _ := strings.Cut(string(text[bytes.Index(text, []byte(`"sources"`)):]), `"redaction"`)
+	if strings.Contains(source, `"sha256": ""`) || strings.Contains(source, "after") || !strings.Contains(source, "before") {
+		t.Error(source)
+	}
+}

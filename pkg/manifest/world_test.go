@@ -216,7 +216,7 @@ func (w *world) verify(t *testing.T, dir string, o Options, want ...Code) (Verif
 func mentions(t *testing.T, r Report, text string) {
 	t.Helper()
 	for _, f := range r.Findings {
-		if strings.Contains(f.Message, text) {
+		if strings.Contains(f.String(), text) {
 			return
 		}
 	}
