@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,7 +25,7 @@ type collectFlags struct {
 	since, from, to string
 	services        []string
 	out             string
-	timeout         time.Duration
+	timeout         string
 	plan            bool
 	ledgerInit      bool
 }
@@ -57,7 +60,7 @@ manifest.json and its signature. Its path is the only line on stdout.`,
 	flags.StringVar(&f.to, "to", "", "window to this time (default now); needs --from")
 	flags.StringSliceVar(&f.services, "service", nil, "only these services, as namespace/name; may be repeated")
 	flags.StringVar(&f.out, "out", "", "folder for runs (default: runs in the state folder)")
-	flags.DurationVar(&f.timeout, "timeout", 0, "bound of the whole run (default 2m)")
+	flags.StringVar(&f.timeout, "timeout", "", "bound of the whole run (default 2m)")
 	flags.BoolVar(&f.plan, "plan", false, "show what would be asked, and ask nothing")
 	flags.BoolVar(&f.ledgerInit, "ledger-init", false, "start a new ledger where the old head is missing")
 	return cmd
@@ -68,6 +71,17 @@ func (f *collectFlags) run(ctx context.Context, sys *System, opts *options) erro
 	w, explicit, err := window.Parse(f.since, f.from, f.to, now)
 	if err != nil {
 		return fail(exitUsage, err, "")
+	}
+	var timeout time.Duration
+	if f.timeout != "" {
+		if timeout, err = window.ParseDuration(f.timeout); err != nil {
+			return fail(exitUsage, fmt.Errorf("--timeout: %w", err), "")
+		}
+	}
+	for _, service := range f.services {
+		if ns, name, ok := strings.Cut(service, "/"); !ok || ns == "" || name == "" || strings.Contains(name, "/") {
+			return fail(exitUsage, fmt.Errorf("--service %s: write namespace/name, for example shop/checkout", service), "")
+		}
 	}
 	s, err := f.setup(ctx, sys, opts)
 	if err != nil {
@@ -93,8 +107,8 @@ func (f *collectFlags) run(ctx context.Context, sys *System, opts *options) erro
 	o.Scope.Services = f.services
 	o.RunsDir = s.runsDir(sys, f.out)
 	o.LedgerInit = f.ledgerInit
-	if f.timeout > 0 {
-		o.Timeout = f.timeout
+	if timeout > 0 {
+		o.Timeout = timeout
 	}
 	for _, sentence := range keys.made {
 		p.line("  %s", p.dim.Render(sentence))
@@ -114,10 +128,13 @@ func (f *collectFlags) run(ctx context.Context, sys *System, opts *options) erro
 		return fail(exitFailed, err, "")
 	}
 	p.line("")
-	seen.print(p, out.Window)
+	seen.print(p, out.Window, out.Statement.Predicate.Outcome != manifest.OutcomeFailed)
 	printCoverage(p, out)
 	if err := printOutcome(sys, opts, p, out, f.verifyHint(out)); err != nil {
 		return err
+	}
+	if opts.quiet {
+		printTrouble(sys.Stderr, out)
 	}
 	return outcomeError(out)
 }
@@ -126,13 +143,13 @@ func (f *collectFlags) run(ctx context.Context, sys *System, opts *options) erro
 func (f *collectFlags) verifyHint(out collect.Outcome) string {
 	hint := "rcactl manifest verify"
 	if f.config != "" {
-		hint += " --config " + f.config
+		hint += " --config " + shellQuote(f.config)
 	}
 	if f.state != "" {
-		hint += " --state " + f.state
+		hint += " --state " + shellQuote(f.state)
 	}
 	if f.out != "" {
-		return hint + " " + out.Dir
+		return hint + " " + shellQuote(out.Dir)
 	}
 	return hint + " " + filepath.Base(out.Dir)
 }
@@ -161,13 +178,13 @@ func printProgress(p *printer, pr collect.Progress) {
 	case "":
 		return
 	case connector.Complete:
-		p.line("  %-12s %s %s", pr.Source, p.good.Render(p.markOK), p.dim.Render(progressText(pr)))
+		p.line("  %-12s %s %s", pr.Source, p.good.Render(p.markOK), p.dim.Render(clean(progressText(pr))))
 	case connector.Skipped:
-		p.line("  %-12s %s %s", pr.Source, p.markWarn, "not asked: "+pr.Error)
+		p.line("  %-12s %s %s", pr.Source, p.markWarn, clean("not asked: "+pr.Error))
 	case connector.Partial:
-		p.line("  %-12s %s %s", pr.Source, p.warn.Render(p.markWarn), "partial: "+progressText(pr))
+		p.line("  %-12s %s %s", pr.Source, p.warn.Render(p.markWarn), clean("partial: "+progressText(pr)))
 	default:
-		p.line("  %-12s %s %s", pr.Source, p.bad.Render(p.markFailure), "failed: "+pr.Error)
+		p.line("  %-12s %s %s", pr.Source, p.bad.Render(p.markFailure), clean("failed: "+pr.Error))
 	}
 }
 
@@ -182,36 +199,51 @@ func progressText(pr collect.Progress) string {
 	return text
 }
 
-// printCoverage says what is not known.
-func printCoverage(p *printer, out collect.Outcome) {
-	var gaps []string
+// printTrouble says in a line each why sources are not complete: errors are shown
+// with --quiet too.
+func printTrouble(w io.Writer, out collect.Outcome) {
 	for _, src := range out.Statement.Predicate.Sources {
-		for _, st := range src.Streams {
-			if st.Status == manifest.StatusComplete && st.Reason == "" {
-				continue
-			}
-			gap := fmt.Sprintf("%s %s", src.Name, st.Name)
-			if st.Status != manifest.StatusComplete {
-				gap += " " + string(st.Status)
-			}
-			if st.Reason != "" {
-				gap += ": " + st.Reason
-			}
-			gaps = append(gaps, gap)
-			for _, m := range st.Missing {
-				if m.Grant != "" {
-					gaps = append(gaps, "    missing grant: "+m.Grant)
-				}
+		if src.Status != manifest.StatusFailed && src.Status != manifest.StatusPartial {
+			continue
+		}
+		why := src.Error
+		for _, stream := range src.Streams {
+			if why == "" && stream.Status != manifest.StatusComplete {
+				why = stream.Name + ": " + stream.Reason
 			}
 		}
-		gaps = append(gaps, src.Notes...)
+		_, _ = fmt.Fprintf(w, "rcactl: error: %s\n", clean(fmt.Sprintf("%s is %s: %s", src.Name, src.Status, why)))
 	}
+}
+
+// printCoverage says what is not known: what failed first, what no look can know
+// last.
+func printCoverage(p *printer, out collect.Outcome) {
+	var failed, short, notes []string
+	for _, src := range out.Statement.Predicate.Sources {
+		for _, st := range src.Streams {
+			text := src.Name + " " + st.Name
+			switch {
+			case st.Status != manifest.StatusComplete:
+				failed = append(failed, text+", "+string(st.Status)+": "+st.Reason)
+				for _, m := range st.Missing {
+					if m.Grant != "" {
+						failed = append(failed, "  missing: "+m.Grant)
+					}
+				}
+			case st.Reason != "":
+				short = append(short, text+": "+st.Reason)
+			}
+		}
+		notes = append(notes, src.Notes...)
+	}
+	gaps := slices.Concat(failed, short, notes)
 	if len(gaps) == 0 {
 		return
 	}
 	p.line("%s", p.title.Render("Not known"))
 	for _, gap := range gaps {
-		p.line("  %s", gap)
+		p.sentence("  ", gap)
 	}
 	p.line("")
 }

@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/rcactl/rcactl/pkg/dsse"
@@ -20,7 +19,7 @@ const (
 	keysDir      = "keys"
 	pseudonymKey = "pseudonym.key"
 	signingKey   = "signing.key"
-	signingPub   = "signing.pub"
+	publicKeys   = "*.pub"
 )
 
 // keyring finds the keys of a run and says which of them it had to make.
@@ -85,11 +84,8 @@ func (k *keyring) signer(ctx context.Context, ref, password secret.Ref) (dsse.Si
 	if err != nil {
 		return nil, fmt.Errorf("signing.key: %w", err)
 	}
-	if ref.IsZero() {
-		// The public half may be missing after a crash; it is derived every time.
-		if err := k.writePublic(private.Public()); err != nil {
-			return nil, err
-		}
+	if err := k.writePublic(private.Public()); err != nil {
+		return nil, err
 	}
 	return dsse.NewSigner(private, k.sys.Rand)
 }
@@ -113,25 +109,31 @@ func (k *keyring) firstUse(name string, generate func(io.Reader) ([]byte, error)
 	return text, err
 }
 
+// writePublic keeps the public half of every key that signed here, each under its
+// own name: runs of an earlier key must still verify.
 func (k *keyring) writePublic(key crypto.PublicKey) error {
 	text, err := dsse.MarshalPublic(key)
 	if err != nil {
 		return err
 	}
-	return keyfile.Derive(k.path(signingPub), text)
+	digest, err := dsse.KeyDigest(key)
+	if err != nil {
+		return err
+	}
+	return keyfile.Derive(k.path("signing-"+digest[:16]+".pub"), text)
 }
 
 func (k *keyring) path(name string) string { return filepath.Join(k.stateDir, keysDir, name) }
 
-// publicKeys reads the public keys that a verification trusts: the files that
-// are named, else the one in the state directory.
-func publicKeys(sys *System, files []string, stateDir string) ([]crypto.PublicKey, error) {
+// trustedKeys reads the public keys that a verification trusts: the files that are
+// named, else those in the state directory.
+func trustedKeys(sys *System, files []string, stateDir string) ([]crypto.PublicKey, error) {
 	if len(files) == 0 {
-		path := filepath.Join(stateDir, keysDir, signingPub)
-		if _, err := os.Stat(path); err != nil {
-			return nil, fmt.Errorf("there is no public key to verify with: %s does not exist; name one with --key", path)
+		pattern := filepath.Join(stateDir, keysDir, publicKeys)
+		files, _ = filepath.Glob(pattern) // the pattern is well-formed
+		if len(files) == 0 {
+			return nil, fmt.Errorf("there is no public key to verify with: no file matches %s; name one with --key", pattern)
 		}
-		files = []string{path}
 	}
 	var keys []crypto.PublicKey
 	for _, file := range files {

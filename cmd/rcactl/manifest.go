@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -41,6 +42,35 @@ func (f *runsFlags) addTo(cmd *cobra.Command) {
 	flags.StringVar(&f.out, "out", "", "folder for runs (default: runs in the state folder)")
 }
 
+// someRun asks for at least one argument.
+func someRun(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return errors.New("name a run: its directory, its name or its number")
+	}
+	return nil
+}
+
+// complete offers the names of the runs to the shell.
+func (f *runsFlags) complete(sys *System) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		s, err := f.folders(sys)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveDefault
+		}
+		rows, err := manifest.List(cmd.Context(), s.runsDir(sys, f.out))
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveDefault
+		}
+		var names []cobra.Completion
+		for _, r := range rows {
+			if r.Problem == "" {
+				names = append(names, r.Name)
+			}
+		}
+		return names, cobra.ShellCompDirectiveDefault
+	}
+}
+
 // runDir finds a run by directory, name or sequence number.
 func runDir(sys *System, runs, arg string) (string, error) {
 	if info, err := os.Stat(sys.abs(arg)); err == nil && info.IsDir() {
@@ -74,19 +104,19 @@ Checks that the manifest is signed by one of the keys, that every file of the ru
 is what the manifest says and that there is no other, and that the runs beside it
 form an unbroken ledger. It says what it proved and what it did not.
 
-Without --key it takes the public key in the state folder, which proves nothing to
+Without --key it takes the public keys in the state folder, which proves nothing to
 anybody who does not trust this machine: keep a copy of the key elsewhere.`,
 			exitComplete, exitUsage, exitUnverified),
 		Example: `  rcactl manifest verify 7
   rcactl manifest verify --key old.pub --key new.pub /evidence/runs/000007-*
   rcactl manifest verify --expect-head sha256:91c0... 7   detects that newer runs were removed`,
-		Args: cobra.MinimumNArgs(1),
+		Args: someRun, ValidArgsFunction: f.complete(sys),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := f.folders(sys)
 			if err != nil {
 				return err
 			}
-			public, err := publicKeys(sys, keys, s.stateDir)
+			public, err := trustedKeys(sys, keys, s.stateDir)
 			if err != nil {
 				return fail(exitUsage, err, "")
 			}
@@ -126,7 +156,7 @@ func newShow(sys *System, opts *options) *cobra.Command {
 		Long: long(`
 Shows the manifest of a run: sources, coverage, missing grants, counts, ledger. It
 checks nothing; use rcactl manifest verify for that.`, exitComplete, exitUsage),
-		Args: cobra.ExactArgs(1),
+		Args: someRun, ValidArgsFunction: f.complete(sys),
 		RunE: func(_ *cobra.Command, args []string) error {
 			s, err := f.folders(sys)
 			if err != nil {
@@ -171,14 +201,19 @@ func printStatement(p *printer, st manifest.Statement) {
 			if stream.Answered != nil {
 				answered = stream.Answered.String()
 			}
-			rows = append(rows, []cell{{text: stream.Name}, {text: string(stream.Status)}, {text: plural(int64(stream.Records), "record")}, {text: answered}, {text: stream.Reason}})
-			for _, m := range stream.Missing {
-				rows = append(rows, []cell{{}, {text: "missing"}, {text: fmt.Sprintf("%s %s %s", m.Verb, m.Resource, m.Namespace)}, {text: m.Grant}})
-			}
+			rows = append(rows, []cell{{text: stream.Name}, {text: string(stream.Status)}, {text: plural(int64(stream.Records), "record")}, {text: answered}})
 		}
 		p.table("  ", rows)
+		for _, stream := range src.Streams {
+			if stream.Reason != "" {
+				p.sentence("  ", stream.Name+": "+stream.Reason)
+			}
+			for _, m := range stream.Missing {
+				p.sentence("    ", fmt.Sprintf("missing: %s %s %s  %s", m.Verb, m.Resource, m.Namespace, m.Grant))
+			}
+		}
 		for _, note := range src.Notes {
-			p.line("  %s", note)
+			p.sentence("  ", note)
 		}
 	}
 	p.line("")

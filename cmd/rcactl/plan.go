@@ -11,6 +11,7 @@ import (
 type plannedSource struct {
 	Name       string             `json:"name"`
 	Error      string             `json:"error,omitempty"`
+	Identity   []connector.Grant  `json:"identity"`
 	Streams    []connector.Stream `json:"streams"`
 	NeverReads []string           `json:"never_reads"`
 }
@@ -25,37 +26,40 @@ func (s *setup) printPlan(ctx context.Context, sys *System, opts *options) error
 			continue
 		}
 		capabilities := c.Capabilities()
-		plan = append(plan, plannedSource{Name: src.Name, Streams: capabilities.Streams, NeverReads: capabilities.NeverReads})
+		plan = append(plan, plannedSource{Name: src.Name, Identity: capabilities.Identity, Streams: capabilities.Streams, NeverReads: capabilities.NeverReads})
 	}
 	if opts.output == "json" {
 		return writeJSON(sys, plan)
 	}
 	p := newPrinter(sys, sys.Stdout)
 	for _, src := range plan {
-		p.line("%s %s", p.title.Render(src.Name), src.Error)
-		var rows [][]cell
+		p.line("%s %s", p.title.Render(src.Name), clean(src.Error))
+		rows := grantRows("identity", src.Identity)
 		for _, stream := range src.Streams {
-			for i, need := range stream.Needs {
-				name := stream.Name
-				if i > 0 {
-					name = ""
-				}
-				group := need.Group
-				if group == "" {
-					group = "core"
-				}
-				where := need.Namespace
-				if where == "" {
-					where = "cluster"
-				}
-				rows = append(rows, []cell{{text: name}, {text: need.Verb}, {text: group + "/" + need.Resource}, {text: where}})
-			}
+			rows = append(rows, grantRows(stream.Name, stream.Needs)...)
 		}
 		p.table("  ", rows)
 		for _, never := range src.NeverReads {
-			p.line("  never reads %s", never)
+			p.sentence("  ", "never reads "+never)
 		}
 	}
 	_, err := fmt.Fprintln(opts.people(sys), "Nothing was asked.")
 	return err
+}
+
+// grantRows is a row a request: what for, verb, what, where.
+func grantRows(name string, grants []connector.Grant) [][]cell {
+	var rows [][]cell
+	for _, g := range grants {
+		what, where := g.Resource, g.Namespace
+		if g.Group != "" {
+			what = g.Group + "/" + g.Resource
+		}
+		if where == "" {
+			where = "the whole cluster"
+		}
+		rows = append(rows, []cell{{text: name}, {text: g.Verb}, {text: what}, {text: where}})
+		name = ""
+	}
+	return rows
 }

@@ -7,7 +7,8 @@ package main
 //     "rcactl: hint: ..." on a line of its own.
 //   - Colour only on a terminal, never with NO_COLOR, and never the only bearer
 //     of a meaning.
-//   - A narrow terminal loses columns from the right; rows are never broken.
+//   - A narrow terminal loses columns from the right, and long names their middle;
+//     rows are never broken. Sentences wrap.
 //   - Times are UTC.
 //   - Order in time is told as order in time. No sentence says what caused what.
 
@@ -17,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 
 	"github.com/charmbracelet/lipgloss"
 	"github.com/muesli/termenv"
@@ -55,16 +57,78 @@ func (p *printer) line(format string, args ...any) {
 	_, _ = fmt.Fprintf(p.w, format+"\n", args...)
 }
 
+// clean makes text from outside fit for a terminal: what moves the cursor, changes
+// colours or the direction of writing is shown and does nothing.
+func clean(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+			return '\uFFFD'
+		}
+		return r
+	}, text)
+}
+
+// shellQuote quotes text so that it can be pasted into a POSIX shell.
+func shellQuote(text string) string {
+	if text != "" && strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:=@%+,-") == "" {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
 // cell is a piece of a table with its style.
 type cell struct {
 	text  string
 	style lipgloss.Style
 }
 
+// sentence writes text that wraps at the width of the terminal. What follows the
+// first line is indented a little more.
+func (p *printer) sentence(indent, text string) {
+	text = clean(text)
+	if p.width == 0 || lipgloss.Width(indent+text) <= p.width {
+		p.line("%s%s", indent, text)
+		return
+	}
+	line := indent
+	for _, word := range strings.Fields(text) {
+		switch {
+		case strings.TrimSpace(line) == "":
+			line += word
+		case lipgloss.Width(line)+1+lipgloss.Width(word) > p.width:
+			p.line("%s", line)
+			line = indent + "  " + word
+		default:
+			line += " " + word
+		}
+	}
+	p.line("%s", line)
+}
+
+// maxCell is the widest that a cell of a table gets on a terminal.
+const maxCell = 44
+
+// shorten takes out the middle of a long name: both ends tell more.
+func shorten(text string, width int) string {
+	runes := []rune(text)
+	if len(runes) <= width {
+		return text
+	}
+	head := (width - 1) / 2
+	return string(runes[:head]) + "…" + string(runes[len(runes)-(width-1-head):])
+}
+
 // table writes rows with aligned columns. Columns that do not fit are left out
 // from the right; the first one always stays.
 func (p *printer) table(indent string, rows [][]cell) {
 	widths := []int{}
+	if p.width > 0 {
+		for _, row := range rows {
+			for i := range row {
+				row[i].text = shorten(row[i].text, min(maxCell, max(p.width/3, 12)))
+			}
+		}
+	}
 	for _, row := range rows {
 		for i, c := range row {
 			if i == len(widths) {
@@ -95,7 +159,7 @@ func (p *printer) table(indent string, rows [][]cell) {
 			}
 			if c.text != "" {
 				b.WriteString(strings.Repeat(" ", pad))
-				b.WriteString(c.style.Render(c.text))
+				b.WriteString(c.style.Render(clean(c.text)))
 				pad = 0
 			}
 			pad += widths[i] - lipgloss.Width(c.text) + 2
@@ -117,7 +181,7 @@ func printError(w io.Writer, err error) {
 		_, _ = fmt.Fprintln(w, "rcactl: interrupted; nothing was left half-written")
 		return
 	}
-	_, _ = fmt.Fprintf(w, "rcactl: error: %s\n", strings.TrimSpace(err.Error()))
+	_, _ = fmt.Fprintf(w, "rcactl: error: %s\n", clean(strings.TrimSpace(err.Error())))
 	hint := ""
 	if errors.As(err, &coded) {
 		hint = coded.hint

@@ -58,8 +58,10 @@ type setup struct {
 	cfg *config.Config
 	// where says in words where cfg came from.
 	where string
-	// found says where each source that no config names was found.
-	found    []string
+	// found says of each source what is read and by which credential.
+	found []string
+	// unpinned says why what was found cannot be written down.
+	unpinned error
 	stateDir string
 	env      connector.Env
 	sources  []collect.Source
@@ -134,7 +136,9 @@ func (f *setupFlags) setup(ctx context.Context, sys *System, opts *options) (*se
 		}
 	}
 	if s.cfg.Connectors == nil {
-		f.discover(ctx, registry, s)
+		if err := f.discover(ctx, registry, s); err != nil {
+			return nil, err
+		}
 	}
 	if err := f.choose(registry, s); err != nil {
 		return nil, err
@@ -167,57 +171,101 @@ func configTypes(registry *connector.Registry) config.Types {
 	}
 }
 
-// discover looks for sources on a machine without a config.
-func (f *setupFlags) discover(ctx context.Context, registry *connector.Registry, s *setup) {
+// discover looks for sources on a machine without a config. A flag that names one
+// is taken at its word, whatever else is or is not found.
+func (f *setupFlags) discover(ctx context.Context, registry *connector.Registry, s *setup) error {
 	for _, typ := range registry.Types() {
 		factory, err := registry.Lookup(typ)
 		if err != nil || factory.Discover == nil {
 			continue
 		}
-		finding, ok := factory.Discover(ctx, s.env)
-		if !ok {
+		finding, err := factory.Discover(ctx, s.env)
+		cfg := finding.Config
+		switch {
+		case err == nil:
+		case len(f.overrides()) > 0:
+			cfg = factory.New()
+		case errors.Is(err, connector.ErrNothingFound):
 			continue
+		default:
+			return fail(exitUsage, fmt.Errorf("%s: %w", typ, err), "name another one with --kubeconfig or --context")
 		}
-		s.found = append(s.found, fmt.Sprintf("%s: %s", typ, finding.Where))
-		s.cfg.Connectors = append(s.cfg.Connectors, config.Instance{Key: typ, Type: typ, Config: finding.Config})
+		s.cfg.Connectors = append(s.cfg.Connectors, config.Instance{Key: typ, Type: typ, Config: cfg})
 	}
+	return nil
 }
 
 // choose turns the instances into sources: those of --connector, with the flags
 // applied.
 func (f *setupFlags) choose(registry *connector.Registry, s *setup) error {
-	for _, want := range f.connectors {
-		if !slices.ContainsFunc(s.cfg.Connectors, func(i config.Instance) bool { return matches(want, i) }) {
-			if typ, _, _ := strings.Cut(want, "/"); !slices.Contains(registry.Types(), typ) {
-				_, err := registry.Lookup(typ)
-				return fail(exitUsage, fmt.Errorf("--connector: %w", err), "")
-			}
-			return fail(exitUsage, fmt.Errorf("--connector %s: no such source is configured or found", want), "name it under connectors: in a config")
-		}
+	if err := f.checkConnectors(registry, s.cfg.Connectors); err != nil {
+		return err
 	}
 	for _, instance := range s.cfg.Connectors {
 		if len(f.connectors) > 0 && !slices.ContainsFunc(f.connectors, func(want string) bool { return matches(want, instance) }) {
 			continue
 		}
-		cfg, ok := instance.Config.(connector.Config)
-		if !ok {
-			return fail(exitFailed, fmt.Errorf("%s: its config is a %T and makes no connector", instance.Key, instance.Config), "")
-		}
-		if setter, ok := cfg.(connector.Setter); ok {
-			for key, values := range f.overrides() {
-				setter.Set(key, values...)
-			}
-			if err := cfg.Validate(); err != nil {
-				return fail(exitUsage, fmt.Errorf("%s: %w", instance.Key, err), "")
-			}
-		}
-		digest, err := collect.ConfigDigest(cfg)
+		src, err := f.source(s, instance)
 		if err != nil {
-			return fail(exitFailed, err, "")
+			return err
 		}
-		s.sources = append(s.sources, collect.Source{Name: instance.Key, Type: instance.Type, Config: cfg, ConfigDigest: digest})
+		s.sources = append(s.sources, src)
 	}
 	return nil
+}
+
+// checkConnectors sees to it that each --connector names an instance.
+func (f *setupFlags) checkConnectors(registry *connector.Registry, instances []config.Instance) error {
+	for _, want := range f.connectors {
+		if slices.ContainsFunc(instances, func(i config.Instance) bool { return matches(want, i) }) {
+			continue
+		}
+		typ, _, _ := strings.Cut(want, "/")
+		if _, err := registry.Lookup(typ); err != nil {
+			return fail(exitUsage, fmt.Errorf("--connector: %w", err), "")
+		}
+		return fail(exitUsage, fmt.Errorf("--connector %s: no such source is configured or found", want), "name it under connectors: in a config")
+	}
+	return nil
+}
+
+// source applies the flags to one instance. A run of chosen namespaces is one of its
+// own, which leaves the cursor alone.
+func (f *setupFlags) source(s *setup, instance config.Instance) (collect.Source, error) {
+	cfg, ok := instance.Config.(connector.Config)
+	if !ok {
+		return collect.Source{}, fail(exitFailed, fmt.Errorf("%s: its config is a %T and makes no connector", instance.Key, instance.Config), "")
+	}
+	src := collect.Source{Name: instance.Key, Type: instance.Type, Config: cfg}
+	if setter, ok := cfg.(connector.Setter); ok {
+		for key, values := range f.overrides() {
+			if setter.Set(key, values...) && key == "namespaces" {
+				src.Narrowed = true
+			}
+		}
+		if err := cfg.Validate(); err != nil {
+			return collect.Source{}, fail(exitUsage, fmt.Errorf("%s: %w", instance.Key, err), "")
+		}
+	}
+	if describer, ok := cfg.(connector.Describer); ok {
+		what, err := describer.Describe(s.env)
+		switch {
+		case err == nil:
+			s.found = append(s.found, instance.Key+": "+what)
+		case s.where == "":
+			return collect.Source{}, fail(exitUsage, fmt.Errorf("%s: %w", instance.Key, err), "")
+		}
+	}
+	if pinner, ok := cfg.(connector.Pinner); ok && s.where == "" {
+		// The context is part of what is read: after another one was chosen, the
+		// cursor starts anew and says so. What cannot be written down can be read.
+		s.unpinned = errors.Join(s.unpinned, pinner.Pin(s.env))
+	}
+	var err error
+	if src.ConfigDigest, err = collect.ConfigDigest(cfg); err != nil {
+		return collect.Source{}, fail(exitFailed, err, "")
+	}
+	return src, nil
 }
 
 // nothingToAsk says that there is no source, and how to name one.
@@ -232,16 +280,15 @@ func (s *setup) nothingToAsk() error {
 // matches reports whether --connector names an instance, by its key or its type.
 func matches(want string, i config.Instance) bool { return want == i.Key || want == i.Type }
 
-// printFound says what was found, and how to write it down.
+// printFound says what will be asked, and where that was found.
 func (s *setup) printFound(p *printer) {
 	if s.where != "" {
-		p.line("%s", p.dim.Render("config "+s.where))
-		return
+		p.line("%s", p.dim.Render(clean("config "+s.where)))
 	}
 	for _, found := range s.found {
-		p.line("  %s", found)
+		p.line("  %s", clean(found))
 	}
-	if len(s.found) > 0 {
+	if s.where == "" && len(s.found) > 0 {
 		p.line("  %s", p.dim.Render("no config; to write this one down: rcactl validate --print-config > rcactl.yaml"))
 	}
 }

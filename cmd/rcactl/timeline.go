@@ -92,23 +92,28 @@ func serviceOf(e evidence.Event) string {
 	return e.Source.Object.Name
 }
 
-// print writes the timeline, oldest first.
-func (t *timeline) print(p *printer, w window.Window) {
+// print writes the timeline, oldest first. answered says that at least one source
+// answered: without it nothing can be said of what did not happen.
+func (t *timeline) print(p *printer, w window.Window, answered bool) {
 	layout := "15:04:05"
 	if w.End.Sub(w.Start) > 20*time.Hour {
 		layout = "01-02 15:04:05"
 	}
+	nothing := "  nothing that the sources still knew of"
+	if !answered {
+		nothing = "  not known: no source answered"
+	}
 	first := t.firstSymptoms()
 	p.line("%s  %s", p.title.Render("What changed"), p.dim.Render(spanText(w)))
 	slices.SortStableFunc(t.changes, func(a, b evidence.Event) int {
-		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(revisionOf(a), revisionOf(b)), cmp.Compare(a.ID, b.ID))
 	})
 	rows := [][]cell{}
 	for _, e := range t.changes {
-		rows = append(rows, changeRow(p, e, layout, first))
+		rows = append(rows, changeRow(p, e, layout, first, w))
 	}
 	if len(rows) == 0 {
-		p.line("  nothing that the sources still knew of")
+		p.line("%s", nothing)
 	}
 	p.table("  ", rows)
 	if t.left > 0 {
@@ -121,13 +126,21 @@ func (t *timeline) print(p *printer, w window.Window) {
 		rows = append(rows, hurtRow(p, h, layout))
 	}
 	if len(rows) == 0 {
-		p.line("  nothing that the sources still knew of")
+		p.line("%s", nothing)
 	}
 	p.table("  ", rows)
 	if len(t.changes) > 0 && len(rows) > 0 {
 		p.line("  %s", p.dim.Render("Order in time only: nothing here proves a cause."))
 	}
 	p.line("")
+}
+
+// revisionOf orders the changes of a workload that happened in one second.
+func revisionOf(e evidence.Event) int64 {
+	if e.Deployment == nil || e.Deployment.To == nil {
+		return 0
+	}
+	return e.Deployment.To.Revision
 }
 
 // firstSymptoms gives the first symptom of each service.
@@ -152,23 +165,49 @@ func (t *timeline) sortedHurts() []*hurt {
 	return hurts
 }
 
-// changeRow is: when, service, kind of change, revisions, images, status, order.
-func changeRow(p *printer, e evidence.Event, layout string, first map[string]time.Time) []cell {
-	row := []cell{{e.Time.UTC().Format(layout), p.dim}, {serviceOf(e), p.title}}
+// changeRow is: when, kind of change, service, revisions, images, status, order.
+func changeRow(p *printer, e evidence.Event, layout string, first map[string]time.Time, w window.Window) []cell {
+	from, to := between(e)
+	row := []cell{{when(from, to, layout), p.dim}}
 	switch {
 	case e.Deployment != nil:
 		d := e.Deployment
-		row = append(row, cell{string(d.Change), p.title}, cell{text: fromTo(d)}, cell{text: images(d)}, statusCell(p, d))
+		row = append(row, cell{string(d.Change), p.title}, cell{serviceOf(e), p.title}, cell{text: fromTo(d)}, cell{text: images(d)}, statusCell(p, d))
 	case e.ConfigChange != nil:
-		row = append(row, cell{"config", p.title}, cell{text: e.Source.Object.Kind + "/" + e.Source.Object.Name + " " + e.ConfigChange.Change}, cell{}, cell{})
+		row = append(row, cell{"config", p.title}, cell{serviceOf(e), p.title}, cell{text: e.ConfigChange.Change}, cell{text: e.Source.Object.Kind + "/" + e.Source.Object.Name}, cell{})
 	}
-	if symptom, ok := first[serviceOf(e)]; ok {
-		row = append(row, cell{order(e.Time, symptom), p.dim})
+	if note := order(from, to, first[serviceOf(e)], w); note != "" {
+		row = append(row, cell{note, p.dim})
 	}
 	return row
 }
 
+// between gives the times between which a change happened: one and the same where
+// the time is known.
+func between(e evidence.Event) (from, to time.Time) {
+	from, to = e.Time, e.Time
+	if d := e.Deployment; d != nil && d.Started == nil {
+		if d.NotBefore != nil {
+			from = *d.NotBefore
+		}
+		if d.NotAfter != nil {
+			to = *d.NotAfter
+		}
+	}
+	return from, to
+}
+
+func when(from, to time.Time, layout string) string {
+	if from.Equal(to) {
+		return from.UTC().Format(layout)
+	}
+	return from.UTC().Format(layout) + "–" + to.UTC().Format("15:04:05")
+}
+
 func statusCell(p *printer, d *evidence.Deployment) cell {
+	if d.Status == evidence.StatusUnknown {
+		return cell{}
+	}
 	text := string(d.Status)
 	if d.Reason != "" && d.Status == evidence.StatusFailed {
 		text += ": " + d.Reason
@@ -262,25 +301,33 @@ func splitImage(ref string) (name, version string) {
 	return name, version
 }
 
-// order says where a change stands relative to the first symptom of its service.
-func order(change, symptom time.Time) string {
-	d := symptom.Sub(change).Round(time.Second)
-	switch {
-	case d > 0:
-		return d.String() + " before the first symptom"
-	case d < 0:
-		return (-d).String() + " after the first symptom"
+// order says where a change stands relative to the first symptom of its service,
+// when that can be said of the whole time in which it may have happened.
+func order(from, to, symptom time.Time, w window.Window) string {
+	switch before := symptom.Sub(to).Round(time.Second); {
+	case symptom.IsZero():
+	case before > 0:
+		return before.String() + " before the first symptom"
+	case before == 0 && from.Equal(to):
+		return "in the second of the first symptom"
+	case from.After(symptom):
+		return from.Sub(symptom).Round(time.Second).String() + " after the first symptom"
+	default:
+		return "before or after the first symptom"
 	}
-	return "in the second of the first symptom"
+	if to.Before(w.Start) {
+		return "began before the window"
+	}
+	return ""
 }
 
-// hurtRow is: since when, service, what, how many, whether it goes on.
+// hurtRow is: since when, what, service, how many, whether it goes on.
 func hurtRow(p *printer, h *hurt, layout string) []cell {
 	detail := plural(int64(len(h.objects)), "object")
 	if h.exit != nil {
 		detail += fmt.Sprintf(", exit code %d", *h.exit)
 	}
-	row := []cell{{h.first.UTC().Format(layout), p.dim}, {h.service, p.title}, {h.what(), p.bad}, {text: detail}}
+	row := []cell{{h.first.UTC().Format(layout), p.dim}, {h.what(), p.bad}, {h.service, p.title}, {text: detail}}
 	if h.ongoing {
 		row = append(row, cell{"still so", p.warn})
 	}

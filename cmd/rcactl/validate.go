@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -89,6 +90,12 @@ func (f *setupFlags) printConfig(cmd *cobra.Command, sys *System, opts *options)
 	s, err := f.setup(cmd.Context(), sys, opts)
 	if err != nil {
 		return err
+	}
+	if s.unpinned != nil {
+		return fail(exitUsage, s.unpinned, "name one kubeconfig with --kubeconfig")
+	}
+	if opts.output == "json" {
+		return fail(exitUsage, errors.New("--print-config prints YAML; leave out --output json"), "")
 	}
 	if len(s.cfg.Connectors) == 0 {
 		// Nothing was found: show where a connector would stand.
