@@ -115,6 +115,9 @@ func (f *collectFlags) run(ctx context.Context, sys *System, opts *options) erro
 	}
 	var seen timeline
 	o.Evidence = seen.add
+	o.Waiting = func(pid int) {
+		p.line("  waiting for another rcactl that uses this state folder%s", processText(pid))
+	}
 	o.Observe = func(pr collect.Progress) { printProgress(p, pr) }
 
 	out, err := collect.Run(ctx, o)
@@ -197,6 +200,13 @@ func progressText(pr collect.Progress) string {
 		text += " · " + pr.Error
 	}
 	return text
+}
+
+func processText(pid int) string {
+	if pid == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (process %d)", pid)
 }
 
 // printTrouble says in a line each why sources are not complete: errors are shown

@@ -21,7 +21,7 @@ func newManifest(sys *System, opts *options) *cobra.Command {
 		Long: long(`
 A run is a directory with evidence, manifest.json and its signature. These
 commands read runs; they never ask a source. RUN is a directory, or the name of a
-run in the runs folder, or its sequence number.`, exitComplete, exitUsage, exitUnverified),
+run in the runs folder, or its sequence number.`, exitComplete, exitFailed, exitUsage, exitUnverified),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -130,7 +130,10 @@ anybody who does not trust this machine: keep a copy of the key elsewhere.`,
 				_, report, err := manifest.Verify(cmd.Context(), dir, manifest.Options{
 					Keys: public, ExpectHead: head, AllowUnsigned: unsigned, Alone: alone, Runs: all,
 				})
-				if err != nil && len(report.Findings) == 0 {
+				switch {
+				case errors.Is(err, manifest.ErrUsage):
+					return fail(exitUsage, err, "")
+				case err != nil && len(report.Findings) == 0:
 					return fail(exitUnverified, err, "")
 				}
 				good = good && err == nil
@@ -155,7 +158,7 @@ func newShow(sys *System, opts *options) *cobra.Command {
 		Short: "Show what a run says of itself, without checking it",
 		Long: long(`
 Shows the manifest of a run: sources, coverage, missing grants, counts, ledger. It
-checks nothing; use rcactl manifest verify for that.`, exitComplete, exitUsage),
+checks nothing; use rcactl manifest verify for that.`, exitComplete, exitFailed, exitUsage),
 		Args: someRun, ValidArgsFunction: f.complete(sys),
 		RunE: func(_ *cobra.Command, args []string) error {
 			s, err := f.folders(sys)
@@ -168,7 +171,7 @@ checks nothing; use rcactl manifest verify for that.`, exitComplete, exitUsage),
 			}
 			st, _, err := manifest.Read(dir)
 			if err != nil {
-				return fail(exitUnverified, err, "")
+				return fail(exitFailed, err, "")
 			}
 			if opts.output == "json" {
 				return writeJSON(sys, st)
