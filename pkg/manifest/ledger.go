@@ -115,22 +115,23 @@ func OpenLedger(ctx context.Context, stateDir, runsDir string, o LedgerOptions) 
 			_ = l.Close()
 		}
 	}()
+	if l.head, err = readHead(l.file); err == nil {
+		if err = l.settle(); err != nil && (!o.Init || !errors.Is(err, errElsewhere)) {
+			return nil, err
+		}
+	}
+	// Not before it is known to be the right folder: claiming makes it.
 	if err := l.claim(ctx, o.Waiting); err != nil {
 		return nil, err
 	}
-	runs, err := runDirs(runsDir)
-	if err != nil {
-		return nil, fmt.Errorf("look for runs: %w; make the folder readable, or choose another with --out", err)
+	runs, listErr := runDirs(runsDir)
+	if listErr != nil {
+		return nil, fmt.Errorf("look for runs: %w; make the folder readable, or choose another with --out", listErr)
 	}
-	l.head, err = readHead(l.file)
 	switch {
+	case errors.Is(err, errElsewhere):
+		return l, l.start(runs, o.Random)
 	case err == nil:
-		if err := l.settle(); err != nil {
-			if o.Init && errors.Is(err, errElsewhere) {
-				return l, l.start(runs, o.Random)
-			}
-			return nil, err
-		}
 		if err := l.foreign(runs); err != nil {
 			return nil, err
 		}
@@ -228,11 +229,11 @@ func (l *Ledger) settle() error {
 // moved is nil when the ledger's folder was moved to here.
 func (l *Ledger) moved(there, here string) error {
 	const advice = "use that one with --out, another state folder with --state, or start a new ledger here with --ledger-init"
-	if info, err := os.Stat(there); err == nil && info.IsDir() {
-		return fmt.Errorf("%w: those of the ledger in %s are in %s, not in %s; %s", errElsewhere, filepath.Dir(l.file), there, here, advice)
-	}
 	if l.head.Digest == "" {
 		return nil // it has no run yet
+	}
+	if info, err := os.Stat(there); err == nil && info.IsDir() {
+		return fmt.Errorf("%w: those of the ledger in %s are in %s, not in %s; %s", errElsewhere, filepath.Dir(l.file), there, here, advice)
 	}
 	_, payload, err := Read(filepath.Join(l.runsDir, l.head.Name))
 	if err != nil || sha256Hex(payload) != l.head.Digest {
