@@ -67,10 +67,12 @@ func Run(ctx context.Context, o Options) (Outcome, error) {
 		{"move the ledger's head", unstoppable, r.advance},
 		{"move the cursors", unstoppable, r.moveCursors},
 	} {
+		began := o.Now()
 		err := stage.ctx.Err()
 		if err == nil {
 			err = stage.do(stage.ctx)
 		}
+		r.log.Debug("stage", "doing", stage.doing, "took", o.Now().Sub(began), "ok", err == nil)
 		if err != nil {
 			return r.outcome, fmt.Errorf("%s: %w", stage.doing, err)
 		}
@@ -178,8 +180,12 @@ func (r *session) ask(ctx context.Context) error {
 		all.Go(func() {
 			defer func() { <-slots }()
 			r.observe(Progress{Source: s.Name})
+			r.log.Debug("source starts", "source", s.Name, "skipped", s.Skip != "")
 			s.ask(deadline, a)
-			r.observe(s.progress())
+			p := s.progress()
+			r.log.Info("source ended", "source", s.Name, "status", p.Status, "class", p.Class,
+				"records", p.Records, "events", p.Events, "requests", p.Requests, "took", p.Took)
+			r.observe(p)
 		})
 	}
 	all.Wait()
@@ -227,25 +233,47 @@ func (s *source) progress() Progress {
 	return p
 }
 
-// spans is the smallest window that covers all those of streams that gave
-// something.
+// spans is the smallest window that covers those of all streams that gave
+// something; when none did, those that the sources were asked for.
 func (r *session) spans() window.Window {
-	var all window.Window
+	var answered, asked window.Window
 	for _, s := range r.sources {
+		if s.Skip == "" {
+			asked = span(asked, s.plan.window)
+		}
 		for _, c := range s.coverage {
-			if c.Status != connector.Complete && c.Status != connector.Partial {
-				continue
-			}
-			if all.IsZero() {
-				all = c.Asked
-			}
-			if c.Asked.Start.Before(all.Start) {
-				all.Start = c.Asked.Start
-			}
-			if c.Asked.End.After(all.End) {
-				all.End = c.Asked.End
+			if c.Status == connector.Complete || c.Status == connector.Partial {
+				answered = span(answered, c.Asked)
 			}
 		}
 	}
-	return all
+	if answered.IsZero() {
+		return asked
+	}
+	return answered
+}
+
+// span is the smallest window that covers both.
+func span(a, b window.Window) window.Window {
+	if a.IsZero() {
+		return b
+	}
+	if b.IsZero() {
+		return a
+	}
+	if b.Start.Before(a.Start) {
+		a.Start = b.Start
+	}
+	if b.End.After(a.End) {
+		a.End = b.End
+	}
+	return a
+}
+
+// plural counts things in a sentence.
+func plural(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
 }

@@ -140,6 +140,16 @@ func TestKilledAtAnyMoment(t *testing.T) {
 // inspect verifies every run and reads the cursor; it returns the runs.
 func (h *house) inspect() []string {
 	h.t.Helper()
+	dirs := h.inspectRuns()
+	if _, _, _, err := (cursor.Store{Dir: filepath.Join(h.state(), "cursors")}).Load("memory", "memory"); err != nil {
+		h.t.Fatal(err)
+	}
+	return dirs
+}
+
+// inspectRuns verifies every run and returns them, oldest first.
+func (h *house) inspectRuns() []string {
+	h.t.Helper()
 	entries, err := os.ReadDir(h.runs())
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		h.t.Fatal(err)
@@ -157,9 +167,6 @@ func (h *house) inspect() []string {
 		if _, report, err := manifest.Verify(h.t.Context(), newest, manifest.Options{Keys: keys, Runs: true}); err != nil {
 			h.t.Fatalf("%v\n%+v", err, report)
 		}
-	}
-	if _, _, _, err := (cursor.Store{Dir: filepath.Join(h.state(), "cursors")}).Load("memory", "memory"); err != nil {
-		h.t.Fatal(err)
 	}
 	return dirs
 }

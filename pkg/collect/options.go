@@ -32,7 +32,8 @@ type Options struct {
 	Env connector.Env
 
 	// Window is exactly what to ask for; cursors are then read for the
-	// connectors' state and not moved. Nil takes each stream from where its
+	// connectors' state and not moved. One that cannot be read is a note, not a
+	// failure. Nil takes each stream from where its
 	// cursor stands, and moves the cursors.
 	Window *window.Window
 	// Since is how far back a stream without a cursor is read when Window is
@@ -67,6 +68,9 @@ type Options struct {
 	Now  func() time.Time
 	Rand io.Reader
 
+	// Waiting is told, once, that another process (0: not known which) holds the
+	// ledger, and that this run waits for it. It must return at once. May be nil.
+	Waiting func(pid int)
 	// Observe is told when a source starts and ends. It is called from one
 	// goroutine at a time and must return at once. May be nil.
 	Observe func(Progress)
@@ -86,6 +90,10 @@ type Source struct {
 	// Skip says in our own words why the source is known and not asked. It is
 	// then in the manifest as skipped.
 	Skip string
+	// Narrowed says that the command line changed what this source reads in this
+	// run alone (--namespace, --context). Without a Window it is then read as at
+	// a first look, over Since, and its cursor is neither used nor moved.
+	Narrowed bool
 }
 
 // Limits bounds what one source may write in a run. What is beyond is not
@@ -135,7 +143,8 @@ type Outcome struct {
 	Head manifest.Head
 	// Genesis says that this run started the ledger.
 	Genesis bool
-	// Window spans the windows of all sources that gave something.
+	// Window spans the windows of all sources that gave something; when none
+	// did, those that they were asked for.
 	Window window.Window
 	// Events counts the lines of evidence; Repeated what was found and left out,
 	// because an earlier run has it.

@@ -2,6 +2,7 @@ package collect
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rcactl/rcactl/pkg/connector"
@@ -34,9 +35,13 @@ type memory struct {
 	path   string
 }
 
-// recall reads the cursor of a source.
+// recall reads the cursor of a source. A source that was narrowed on the command
+// line reads less than its cursor stands for, so it has none.
 func recall(store cursor.Store, s Source) (memory, error) {
 	m := memory{path: store.Path(s.Name)}
+	if s.Narrowed {
+		return m, nil
+	}
 	file, digest, found, err := store.Load(s.Name, s.Type)
 	switch {
 	case err != nil:
@@ -53,14 +58,22 @@ func recall(store cursor.Store, s Source) (memory, error) {
 	return m, nil
 }
 
-// checkTarget refuses a cursor that was written for another target.
-func (m memory) checkTarget(target string) error {
-	if !m.known || m.file.Target == "" || target == "" || m.file.Target == target {
+// forget goes on without the cursor's content, and says why.
+func (m memory) forget(why error) memory {
+	return memory{path: m.path, before: m.before, reset: message(why)}
+}
+
+// checkTarget refuses a cursor that was written for another target. A source
+// that now knows a better name for itself, or a poorer one, is the same.
+func (m memory) checkTarget(is connector.Identity) error {
+	target, was := is.Target, m.file.Target
+	if !m.known || was == "" || target == "" || was == target ||
+		slices.Contains(is.Aliases, was) || slices.Contains(m.file.Aliases, target) {
 		return nil
 	}
 	return connector.Errorf(connector.ClassConfig, nil,
 		"%s was written for the target %q, and this is %q; give the connector another name, use another --state, or remove the file to start anew",
-		m.path, m.file.Target, target)
+		m.path, was, target)
 }
 
 // plan is what a source is asked, in the time of our clock.
@@ -71,11 +84,42 @@ type plan struct {
 	// that there was a cursor to go on from.
 	fromCursor  bool
 	incremental bool
-	// narrowed says that this is less than all that the source reads.
-	narrowed bool
 	// offset is what the source's clock is ahead; zero when it does not matter.
 	offset time.Duration
 	notes  []string
+}
+
+// intended is the window that a source is asked for as far as that is known
+// before it could be asked at all, so that a source that failed early still has
+// one to be named.
+func intended(o Options, end time.Time, m memory) plan {
+	p := plan{fromCursor: o.Window == nil}
+	if !p.fromCursor {
+		p.window = *o.Window
+		return p
+	}
+	var start time.Time
+	for _, through := range m.file.Streams {
+		if through.Before(end) && (start.IsZero() || through.Before(start)) {
+			start = through
+		}
+	}
+	if start.IsZero() {
+		start = end.Add(-o.Since)
+	}
+	if oldest := end.Add(-maxCatchUp); start.Before(oldest) {
+		start = oldest
+	}
+	p.window = window.Window{Start: start.UTC(), End: end}
+	return p
+}
+
+// asked is the window that a stream was, or would have been, asked for.
+func (p plan) asked(stream string) window.Window {
+	if w, ok := p.streams[stream]; ok {
+		return w
+	}
+	return p.window
 }
 
 // planFor decides the window of each stream. With an explicit window that is
@@ -92,7 +136,7 @@ func planFor(o Options, end time.Time, caps connector.Capabilities, m memory, sk
 		}
 		return p, nil
 	}
-	p.fromCursor, p.incremental, p.narrowed = true, m.known, len(o.Scope.Services) > 0
+	p.fromCursor, p.incremental = true, m.known
 	p.window = window.Window{Start: end.Add(-o.Since), End: end}
 	for _, s := range caps.Streams {
 		w, note, err := fromCursor(s, end, p.window.Start, m)

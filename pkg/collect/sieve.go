@@ -29,7 +29,7 @@ type sieve struct {
 	source  string
 	reach   map[string]window.Window
 	redact  *redact.Redactor
-	known   *cursor.Seen
+	known   known
 	limits  Limits
 	log     *slog.Logger
 	write   func(redact.Redacted) error
@@ -38,9 +38,16 @@ type sieve struct {
 	tallies tallies
 }
 
+// known is what earlier runs told.
+type known struct {
+	seen *cursor.Seen
+	told *cursor.Told
+}
+
 // tallies is what a sieve counted.
 type tallies struct {
-	found    *cursor.Seen // hashes of all lines in the window, known ones too
+	found    *cursor.Seen // hashes of all news in the window, known ones too
+	told     *cursor.Told // of facts that may come again in a poorer form
 	records  map[string]int
 	dropped  map[string]int // by stream: could not be normalised or redacted
 	kinds    map[evidence.Kind]int
@@ -53,7 +60,7 @@ type tallies struct {
 // open readies the sieve and returns it.
 func (s *sieve) open() *sieve {
 	s.tallies = tallies{
-		found: &cursor.Seen{}, records: map[string]int{}, dropped: map[string]int{}, kinds: map[evidence.Kind]int{},
+		found: &cursor.Seen{}, told: &cursor.Told{}, records: map[string]int{}, dropped: map[string]int{}, kinds: map[evidence.Kind]int{},
 	}
 	return s
 }
@@ -108,14 +115,13 @@ func (s *sieve) drop(stream, doing string, err error) {
 }
 
 func (s *sieve) pass(stream string, r redact.Redacted) error {
-	line := r.Line()
-	hash := cursor.HashOf(line)
-	if s.tallies.found.Has(hash) || s.known.Has(hash) {
-		s.tallies.found.Add(hash)
+	n := newsOf(r.Event())
+	if s.isKnown(n) {
+		s.remember(n)
 		s.tallies.repeated++
 		return nil
 	}
-	size := int64(len(line)) + 1
+	size := int64(len(r.Line())) + 1
 	if s.tallies.events >= s.limits.Events || s.tallies.bytes+size > s.limits.Bytes {
 		s.tallies.full = stream
 		return connector.Errorf(connector.ClassBound, errFull,
@@ -124,11 +130,61 @@ func (s *sieve) pass(stream string, r redact.Redacted) error {
 	if err := s.write(r); err != nil {
 		return err
 	}
-	s.tallies.found.Add(hash) // not before it is written: a known line is not written again
+	s.remember(n) // not before it is written: what is known is not written again
 	s.tallies.events++
 	s.tallies.bytes += size
 	s.tallies.kinds[r.Kind()]++
 	return nil
+}
+
+// news is what counts as new about an event; see evidence.Event.News.
+type news struct {
+	id, key cursor.Hash
+	weak    bool
+	// poorer says that the fact may come again in a weak form, and so has to be
+	// remembered for longer than a run. Only rollouts do; a signal that was
+	// remembered here could not come, go and come again.
+	poorer bool
+}
+
+func newsOf(e evidence.Event) news {
+	key, weak := e.News()
+	return news{
+		id: cursor.HashOf([]byte(e.ID)), key: cursor.HashOf([]byte(key)),
+		weak: weak, poorer: e.Kind == evidence.KindDeployment,
+	}
+}
+
+// isKnown reports whether it was told before, in this run or an earlier one.
+func (s *sieve) isKnown(n news) bool {
+	if s.tallies.found.Has(n.key) || s.known.seen.Has(n.key) {
+		return true
+	}
+	for _, told := range []*cursor.Told{s.tallies.told, s.known.told} {
+		if last, ok := told.Last(n.id); ok && (n.weak || last == n.key) {
+			return true
+		}
+	}
+	return false
+}
+
+// remember keeps what the next run must not tell again.
+func (s *sieve) remember(n news) {
+	s.tallies.found.Add(n.key)
+	if !n.poorer {
+		return
+	}
+	if n.weak {
+		// It does not replace what was told in a better form: a rollout whose
+		// state could not be read for a while is still the complete one.
+		n.key = cursor.Hash{}
+		for _, told := range []*cursor.Told{s.known.told, s.tallies.told} {
+			if last, ok := told.Last(n.id); ok {
+				n.key = last
+			}
+		}
+	}
+	s.tallies.told.Put(n.id, n.key)
 }
 
 // belongs reports whether a fact touches the window: something about it

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rcactl/rcactl/pkg/connector"
@@ -62,11 +63,12 @@ func (s *source) ask(ctx context.Context, a asking) {
 		s.status, s.notes = connector.Skipped, []string{s.Skip}
 		return
 	}
+	s.plan = intended(a.options, a.end, s.memory)
 	if s.err == nil { // the cursor could be read
 		s.err = s.collect(ctx, a)
 	}
 	s.clean = s.err == nil
-	s.settle()
+	s.settle(a.options)
 }
 
 func (s *source) collect(ctx context.Context, a asking) error {
@@ -77,12 +79,18 @@ func (s *source) collect(ctx context.Context, a asking) error {
 		return err
 	}
 	s.caps, s.identity = ready.caps, ready.identity
-	if err := s.memory.checkTarget(s.identity.Target); err != nil {
+	if err := s.memory.checkTarget(s.identity); err != nil {
+		if a.options.Window == nil {
+			return err
+		}
+		s.memory = s.memory.forget(err)
+	}
+	p, err := planFor(a.options, a.end, s.caps, s.memory, s.identity.Skew)
+	if err != nil {
 		return err
 	}
-	if s.plan, err = planFor(a.options, a.end, s.caps, s.memory, s.identity.Skew); err != nil {
-		return err
-	}
+	s.plan = p
+	s.logPlan(a.log)
 	through := (&sieve{
 		source: s.Name, reach: s.reach(), redact: a.options.Redactor, limits: a.options.Limits, log: a.log,
 		write: func(r redact.Redacted) error { return a.write(s.Name, r) },
@@ -90,7 +98,7 @@ func (s *source) collect(ctx context.Context, a asking) error {
 	if a.options.Window == nil {
 		// A window that a person named is answered in full, whatever earlier
 		// runs wrote.
-		through.known = s.memory.file.Seen
+		through.known = known{s.memory.file.Seen, s.memory.file.Told}
 	}
 	req := s.plan.request(a.options.Scope, s.memory.file.State)
 	s.result, err = isolate(ctx, a.grace, a.log, "collect", func(ctx context.Context) (connector.Result, error) {
@@ -101,6 +109,12 @@ func (s *source) collect(ctx context.Context, a asking) error {
 		return errors.Join(connector.Errorf(connector.ClassInternal, err, "a bug in the connector: it did not stop when it was told to"), err)
 	}
 	return err
+}
+
+// logPlan says what the cursor led to, in times and counts only.
+func (s *source) logPlan(log *slog.Logger) {
+	log.Debug("source is asked", "source", s.Name, "window", s.plan.window.String(), "streams", len(s.plan.streams),
+		"incremental", s.plan.incremental, "skew", s.plan.offset, "known", s.memory.file.Seen.Len())
 }
 
 func connect(ctx context.Context, cfg connector.Config, env connector.Env) (connected, error) {
@@ -125,12 +139,16 @@ func (s *source) reach() map[string]window.Window {
 
 // settle decides how the source ended, from what it said and from what was
 // seen of it.
-func (s *source) settle() {
+func (s *source) settle(o Options) {
 	s.notes = append(slices.Clone(s.result.Notes), s.plan.notes...)
 	if s.memory.reset != "" {
 		s.notes = append(s.notes, "the cursor was not used: "+s.memory.reset)
 	}
-	if s.plan.narrowed {
+	switch {
+	case o.Window != nil:
+	case s.Narrowed:
+		s.notes = append(s.notes, "the command line narrowed what is read, so the cursor was neither used nor moved")
+	case len(o.Scope.Services) > 0:
 		s.notes = append(s.notes, "the run was narrowed to some services, so the cursor was not moved")
 	}
 	for _, stream := range s.caps.Streams {
@@ -143,28 +161,35 @@ func (s *source) settle() {
 func (s *source) cover(stream string) connector.Coverage {
 	c := s.said(stream)
 	if n := s.tallies.dropped[stream]; n > 0 {
-		c = worse(c, connector.ClassInternal, fmt.Sprintf("%d records could not be normalised or redacted and were dropped", n))
+		c = worse(c, connector.ClassInternal, fmt.Sprintf("%s could not be normalised or redacted, and dropped", plural(n, "record")))
 	}
 	if s.tallies.full == stream {
-		c = worse(c, connector.ClassBound, message(s.err))
+		c = worse(c, connector.ClassBound, "the limit of the source was reached here")
 		c.Status, c.Truncated = connector.Partial, true
 	}
 	return c
 }
 
+// sourceFailed is the reason of a stream that ended with its source. Why the
+// source did is said once, at the source.
+const sourceFailed = "the source failed"
+
 // said is the connector's own word on a stream, in the time of our clock.
 func (s *source) said(stream string) connector.Coverage {
 	i := slices.IndexFunc(s.result.Coverage, func(c connector.Coverage) bool { return c.Stream == stream })
 	if i < 0 {
-		c := connector.Coverage{Stream: stream, Status: connector.Failed, Asked: s.plan.streams[stream]}
+		c := connector.Coverage{Stream: stream, Status: connector.Failed, Asked: s.plan.asked(stream)}
 		c.Class, c.Reason = connector.ClassInternal, "the connector said nothing about this stream"
 		if s.err != nil {
-			c.Class, c.Reason = connector.ClassOf(s.err), message(s.err)
+			c.Class, c.Reason = connector.ClassOf(s.err), sourceFailed
 		}
 		return c
 	}
 	c := s.result.Coverage[i]
-	c.Asked = s.plan.streams[stream]
+	c.Asked = s.plan.asked(stream)
+	if s.err != nil && strings.Contains(c.Reason, message(s.err)) {
+		c.Reason = sourceFailed
+	}
 	if !c.Answered.IsZero() {
 		c.Answered = c.Answered.In(-s.plan.offset)
 	}

@@ -79,7 +79,7 @@ func (s *source) statement(actions manifest.Actions) manifest.Source {
 		ErrorClass: string(connector.ClassOf(s.err)), Error: message(s.err),
 		Actions: actions, Notes: s.notes, Cursor: s.cursor(),
 	}
-	if s.plan.fromCursor {
+	if s.plan.fromCursor && !s.plan.window.IsZero() {
 		out.Window = &s.plan.window
 	}
 	if m := s.identity.Skew; m.Measured {
@@ -100,7 +100,7 @@ func (s *source) statement(actions manifest.Actions) manifest.Source {
 func (s *source) stream(c connector.Coverage) manifest.Stream {
 	out := manifest.Stream{
 		Name: c.Stream, Status: manifest.Status(c.Status), Asked: orNil(c.Asked), Answered: orNil(c.Answered),
-		Reason: c.Reason, Records: manifest.Number(s.tallies.records[c.Stream]), Truncated: c.Truncated,
+		ErrorClass: string(c.Class), Reason: c.Reason, Records: manifest.Number(s.tallies.records[c.Stream]), Truncated: c.Truncated,
 	}
 	for _, g := range c.Missing {
 		out.Missing = append(out.Missing, manifest.Missing{

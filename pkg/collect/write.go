@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -36,8 +37,8 @@ type LeakError struct {
 // Error names the directory and the first finding.
 func (e *LeakError) Error() string {
 	first := e.Leaks[0]
-	return fmt.Sprintf("the leak check found %d lines that look as if they held a credential, the first in %s line %d (%s); the run was put aside in %s",
-		len(e.Leaks), first.File, first.Line, first.Detector, e.Dir)
+	return fmt.Sprintf("the leak check found what looks like a credential in %s, the first in %s line %d (%s); the run was put aside in %s",
+		plural(len(e.Leaks), "line"), first.File, first.Line, first.Detector, e.Dir)
 }
 
 func (r *session) openLedger(ctx context.Context) error {
@@ -50,10 +51,11 @@ func (r *session) openLedger(ctx context.Context) error {
 		keys = append([]crypto.PublicKey{r.Signer.Public()}, keys...)
 	}
 	var err error
-	r.ledger, err = manifest.OpenLedger(ctx, r.StateDir, r.RunsDir, manifest.LedgerOptions{Init: r.LedgerInit, Keys: keys, Random: r.Rand})
+	r.ledger, err = manifest.OpenLedger(ctx, r.StateDir, r.RunsDir, manifest.LedgerOptions{Init: r.LedgerInit, Keys: keys, Random: r.Rand, Waiting: r.Waiting})
 	if err != nil {
 		return err
 	}
+	r.log.Debug("the ledger is open", "sequence", int64(r.ledger.Next().Sequence), "new", r.ledger.Genesis())
 	for _, name := range r.ledger.Adopted() {
 		r.log.Info("a run that was interrupted after it was in place now counts", "run", name)
 	}
@@ -64,18 +66,34 @@ func (r *session) openLedger(ctx context.Context) error {
 	return err
 }
 
-// recall reads the cursors. One that cannot be used is its source's failure.
+// recall reads the cursors. One that cannot be used is its source's failure,
+// unless a person named the window: the answer does not depend on it then.
 func (r *session) recall(context.Context) error {
 	for _, s := range r.sources {
-		if s.Skip == "" {
-			s.memory, s.err = recall(r.store, s.Source)
+		if s.Skip != "" {
+			continue
 		}
+		s.memory, s.err = recall(r.store, s.Source)
+		if s.err != nil && r.Window != nil {
+			s.memory, s.err = s.memory.forget(s.err), nil
+		}
+		r.log.Debug("cursor", "source", s.Name, "known", s.memory.known, "reset", s.memory.reset != "",
+			"narrowed", s.Narrowed, "class", connector.ClassOf(s.err))
 	}
 	return nil
 }
 
 func (r *session) create(context.Context) (err error) {
 	r.writer, err = run.Create(r.RunsDir, manifest.RunName(r.ledger.Next().Sequence, r.id))
+	return elsewhere(err, "--out")
+}
+
+// elsewhere adds what to do when the operating system does not let us write.
+func elsewhere(err error, flag string) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return fmt.Errorf("%w; make it writable, or choose another folder with %s", err, flag)
+	}
 	return err
 }
 
@@ -181,7 +199,7 @@ func (r *session) stageCursors(context.Context) error {
 	}
 	for _, s := range r.sources {
 		// A source that gave nothing leaves its cursor as it was.
-		if s.Skip != "" || s.status == connector.Failed && s.tallies.found.Len() == 0 {
+		if s.Skip != "" || s.Narrowed || s.status == connector.Failed && s.tallies.found.Len() == 0 {
 			continue
 		}
 		file, note := s.next(r.id, r.until)
@@ -196,6 +214,7 @@ func (r *session) stageCursors(context.Context) error {
 		}
 		s.after = staged.Digest()
 		r.staged = append(r.staged, staged)
+		r.log.Debug("the cursor will be moved", "source", s.Name, "news", file.Seen.Len(), "facts", file.Told.Len())
 	}
 	return nil
 }
@@ -214,17 +233,17 @@ func (s *source) next(runID string, now time.Time) (file cursor.File, note strin
 	}
 	seen, left := seen.Newest(cursor.MaxSeen)
 	if left > 0 {
-		note = fmt.Sprintf("%d lines are too many to be remembered; the next run may write them again", left)
+		note = fmt.Sprintf("%s too many to be remembered; the next run may write them again", plural(left, "event"))
 	}
 	file = cursor.File{
-		Connector: s.Name, Type: s.Type, Target: s.identity.Target, ConfigDigest: s.ConfigDigest,
-		Streams: streams, Seen: seen, State: s.memory.file.State, Run: runID, WrittenAt: now,
+		Connector: s.Name, Type: s.Type, Target: s.identity.Target, Aliases: s.identity.Aliases, ConfigDigest: s.ConfigDigest,
+		Streams: streams, Seen: seen, Told: s.memory.file.Told.Followed(s.tallies.told, cursor.MaxTold), State: s.memory.file.State, Run: runID, WrittenAt: now,
 	}
 	if s.clean {
 		file.State = s.result.State
 	}
 	if file.Target == "" {
-		file.Target = s.memory.file.Target
+		file.Target, file.Aliases = s.memory.file.Target, s.memory.file.Aliases
 	}
 	return file, note
 }
@@ -259,7 +278,7 @@ func (r *session) advance(context.Context) error {
 func (r *session) moveCursors(context.Context) error {
 	var errs []error
 	for _, staged := range r.staged {
-		errs = append(errs, staged.Commit())
+		errs = append(errs, elsewhere(staged.Commit(), "--state"))
 	}
 	return errors.Join(errs...)
 }

@@ -3,8 +3,8 @@
 //
 // A cursor is moved last of all, after the evidence that it stands for was
 // written, signed and put in place. A run that dies earlier leaves the old
-// cursor, and the next run asks for the same window again; lines that were
-// written already are recognised by their hash (Seen) and left out.
+// cursor, and the next run asks for the same window again; facts that
+// were told already are recognised (Seen, Told) and left out.
 //
 // What is on disk is either good or an error that names the file and what to
 // do. A cursor is never quietly started anew: that would lose evidence, or
@@ -44,6 +44,8 @@ type File struct {
 	// Target names what was read, as the source calls itself; empty for a
 	// source that does not say. A cursor is never used against another target.
 	Target string `json:"target,omitempty"`
+	// Aliases are other names that the source had for it then.
+	Aliases []string `json:"aliases,omitempty"`
 	// ConfigDigest is the hex SHA-256 of the semantic config. Another config
 	// reads other things, so it resets the cursor.
 	ConfigDigest string `json:"config_digest"`
@@ -51,8 +53,11 @@ type File struct {
 	// in full, in the time of our clock. The next window starts there. For a
 	// stream that never did it is the start of the first window asked.
 	Streams map[string]time.Time `json:"streams"`
-	// Seen are the hashes of the lines that the last run found.
+	// Seen are the hashes of the news that the last run found.
 	Seen *Seen `json:"seen,omitempty"`
+	// Told remembers for longer what was told of facts that may come again in a
+	// poorer form.
+	Told *Told `json:"told,omitempty"`
 	// State is the connector's own; nobody else reads it.
 	State []byte `json:"state,omitempty"`
 	// Run is the id of the run that wrote the cursor, WrittenAt when.

@@ -18,10 +18,13 @@ func sample() cursor.File {
 	seen := &cursor.Seen{}
 	seen.Add(cursor.HashOf([]byte("one")))
 	seen.Add(cursor.HashOf([]byte("two")))
+	told := &cursor.Told{}
+	told.Put(cursor.HashOf([]byte("id")), cursor.HashOf([]byte("news")))
+	told.Put(cursor.HashOf([]byte("id of a weak one")), cursor.Hash{})
 	return cursor.File{
-		Connector: "postgres/orders", Type: "postgres", Target: "system 7", ConfigDigest: "ab",
+		Connector: "postgres/orders", Type: "postgres", Target: "system 7", Aliases: []string{"db.example"}, ConfigDigest: "ab",
 		Streams: map[string]time.Time{"locks": time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)},
-		Seen:    seen, State: []byte(`{"a":1}`), Run: "000001-x", WrittenAt: time.Date(2026, 1, 2, 3, 4, 6, 0, time.UTC),
+		Seen:    seen, Told: told, State: []byte(`{"a":1}`), Run: "000001-x", WrittenAt: time.Date(2026, 1, 2, 3, 4, 6, 0, time.UTC),
 	}
 }
 
@@ -48,7 +51,7 @@ func TestWhatWasCommittedIsLoaded(t *testing.T) {
 	if err != nil || !found {
 		t.Fatalf("found %v, %v", found, err)
 	}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(cursor.Seen{})); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(cursor.Seen{}, cursor.Told{})); diff != "" {
 		t.Error(diff)
 	}
 	if digest != staged || len(digest) != 64 {
@@ -172,5 +175,37 @@ func TestSeenKeepsTheNewest(t *testing.T) {
 	var none *cursor.Seen
 	if none.Has(hashes[0]) || none.Len() != 0 || none.Union(newest).Len() != 2 {
 		t.Error("a nil set is not empty")
+	}
+}
+
+func TestToldKeepsTheLastFoundAndWhatWasToldLast(t *testing.T) {
+	hash := func(text string) cursor.Hash { return cursor.HashOf([]byte(text)) }
+	before, found := &cursor.Told{}, &cursor.Told{}
+	for _, id := range []string{"a", "b", "c"} {
+		before.Put(hash(id), hash("old"))
+	}
+	found.Put(hash("a"), hash("old"))
+	found.Put(hash("a"), hash("new"))
+	found.Put(hash("d"), cursor.Hash{})
+	for n, want := range map[int]string{9: "bcad", 4: "bcad", 3: "cad", 1: "d", 0: ""} {
+		after := before.Followed(found, n)
+		if after.Len() != len(want) {
+			t.Errorf("%d: %d kept", n, after.Len())
+		}
+		for _, id := range want {
+			news, ok := after.Last(hash(string(id)))
+			if expect := map[rune]cursor.Hash{'a': hash("new"), 'b': hash("old"), 'c': hash("old")}[id]; !ok || news != expect {
+				t.Errorf("%d: %c: %v, %v", n, id, news, ok)
+			}
+		}
+	}
+	var none *cursor.Told
+	if _, ok := none.Last(hash("a")); ok || none.Len() != 0 || none.Followed(found, 9).Len() != 2 || found.Followed(none, 9).Len() != 2 {
+		t.Error("a nil one is not empty")
+	}
+	for _, bad := range []string{"!", "AAAA"} {
+		if err := found.UnmarshalText([]byte(bad)); err == nil {
+			t.Errorf("read %q", bad)
+		}
 	}
 }

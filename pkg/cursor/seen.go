@@ -10,14 +10,14 @@ import (
 // which is 8 MB in memory and 11 MB in the file.
 const MaxSeen = 500_000
 
-// Hash identifies one line of evidence: the first 16 bytes of its SHA-256. It
-// only tells lines apart; that somebody could make two lines with one hash
+// Hash identifies a piece of news, or an id: the first 16 bytes of its SHA-256.
+// It only tells them apart; that somebody could make two of them with one hash
 // would cost him his own evidence.
 type Hash [16]byte
 
-// HashOf gives the hash of a line.
-func HashOf(line []byte) Hash {
-	sum := sha256.Sum256(line)
+// HashOf gives the hash of a text.
+func HashOf(text []byte) Hash {
+	sum := sha256.Sum256(text)
 	return Hash(sum[:16])
 }
 
@@ -101,9 +101,9 @@ func (s *Seen) UnmarshalText(text []byte) error {
 	size := len(Hash{})
 	switch {
 	case err != nil:
-		return fmt.Errorf("the hashes of known lines are not base64: %w", err)
+		return fmt.Errorf("the hashes of known news are not base64: %w", err)
 	case len(raw)%size != 0 || len(raw)/size > MaxSeen:
-		return fmt.Errorf("the hashes of known lines have %d bytes, which is no multiple of %d or too many", len(raw), size)
+		return fmt.Errorf("the hashes of known news have %d bytes, which is no multiple of %d or too many", len(raw), size)
 	}
 	*s = Seen{order: make([]Hash, 0, len(raw)/size), index: make(map[Hash]struct{}, len(raw)/size)}
 	for ; len(raw) > 0; raw = raw[size:] {
