@@ -3,10 +3,11 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/rcactl/rcactl/pkg/internal/safefile"
 )
 
 // EnvVar names the environment variable that names a config file.
@@ -76,16 +77,8 @@ func Find(s Search) (Found, error) {
 }
 
 // ReadFile reads a config file, and no more of it than shows that it is too
-// large; Parse then says so.
+// large; Parse then says so. Pipes and devices are refused, unless they are
+// descriptors of this process, as in --config <(command).
 func ReadFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
-	if err != nil {
-		return nil, err
-	}
-	return data, nil
+	return safefile.ReadGiven(path, MaxSize)
 }

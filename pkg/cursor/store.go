@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/rcactl/rcactl/pkg/internal/atomicfile"
+	"github.com/rcactl/rcactl/pkg/internal/safefile"
 )
 
 // envelope is what stands in a file. Sum covers the bytes of Cursor, so that
@@ -57,15 +58,10 @@ func (s Store) Load(instance, typ string) (f File, d Digest, found bool, err err
 }
 
 func read(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("read cursor: %w", err)
-	}
-	defer func() { _ = file.Close() }()
-	data, err := io.ReadAll(io.LimitReader(file, MaxFile+1))
+	data, err := safefile.Read(path, MaxFile)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("read cursor %s: %w", path, err)
+		return nil, fmt.Errorf("read cursor: %w", err)
 	case len(data) > MaxFile:
 		return nil, fmt.Errorf("%s: %w", path, corrupt(fmt.Errorf("larger than %d MiB", MaxFile>>20)))
 	}

@@ -5,12 +5,12 @@ package keyfile
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/rcactl/rcactl/pkg/internal/atomicfile"
+	"github.com/rcactl/rcactl/pkg/internal/safefile"
 )
 
 // MaxSize bounds a key file: 64 KiB.
@@ -20,14 +20,11 @@ const MaxSize = 64 << 10
 // signed or named would be lost with it.
 var ErrExists = errors.New("a key file is there already and is never replaced")
 
-// Read reads a key file of at most MaxSize bytes. The error names the file.
+// Read reads a key file of at most MaxSize bytes. The error names the file. Pipes
+// and devices are refused, unless they are descriptors of this process, as in
+// --key <(command).
 func Read(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
+	text, err := safefile.ReadGiven(path, MaxSize)
 	switch {
 	case err != nil:
 		return nil, err

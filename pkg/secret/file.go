@@ -3,9 +3,10 @@ package secret
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"io"
-	"os"
+
+	"github.com/rcactl/rcactl/pkg/internal/safefile"
 )
 
 // maxFile bounds a credential file: keys and tokens are small, and a wrong path
@@ -15,13 +16,10 @@ const maxFile = 64 << 10
 // file resolves file:/path. One trailing line end is not part of the
 // credential, because editors and echo add it.
 func (s Sources) file(_ context.Context, path string) (Value, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return Value{}, fmt.Errorf("file:%s: %w", path, unwrapPath(err))
-	}
-	defer func() { _ = f.Close() }()
-	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	b, err := safefile.Read(path, maxFile)
 	switch {
+	case errors.Is(err, safefile.ErrNotRegular):
+		return Value{}, fmt.Errorf("file:%w", err)
 	case err != nil:
 		return Value{}, fmt.Errorf("file:%s: %w", path, unwrapPath(err))
 	case len(b) > maxFile:
