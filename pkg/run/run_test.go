@@ -596,3 +596,15 @@ func BenchmarkAppend(b *testing.B) {
 		}
 	}
 }
+
+func TestNamesWithoutAFileOfTheirOwn(t *testing.T) {
+	r := redactor(t)
+	w := begin(t, t.TempDir())
+	must(t, w.Append("kubernetes/a", signal(t, r, "kubernetes/a", 1)))
+	for _, name := range []string{"kubernetes/A", "kubernetes-a", "no good"} {
+		if err := w.Append(name, signal(t, r, "kubernetes/a", 1)); !errors.Is(err, ErrName) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	must(t, w.Append("kubernetes/a", signal(t, r, "kubernetes/a", 2)))
+}

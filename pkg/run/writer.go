@@ -31,6 +31,11 @@ const (
 // ErrFinished says that a Writer was asked to write after Finish or Abort.
 var ErrFinished = errors.New("the run is already finished")
 
+// ErrName says that the name of an instance has no file of its own: it is of the
+// wrong form, or another's differs from it only in what file names do not tell
+// apart. Nothing of that instance can be written; all others can.
+var ErrName = errors.New("no file for this name")
+
 // Writer writes one run. Append may be called from several goroutines; the
 // lines of one instance keep the order of its calls. The other methods are for
 // one goroutine.
@@ -135,12 +140,12 @@ func (w *Writer) stream(instance, kind string) (*stream, error) {
 		return s, nil
 	}
 	if len(instance) > 200 || !instanceName.MatchString(instance) {
-		return nil, fmt.Errorf("write evidence: %.80q cannot name a connector instance", instance)
+		return nil, fmt.Errorf("write evidence: %w: %.80q cannot name a connector instance", ErrName, instance)
 	}
 	stem := strings.ReplaceAll(instance, "/", "-") + "." + kind
 	// Some file systems do not tell case apart.
 	if other, taken := w.stems[strings.ToLower(stem)]; taken {
-		return nil, fmt.Errorf("write evidence: the connectors %s and %s would share the file %s.jsonl; rename one in the config", other, instance, stem)
+		return nil, fmt.Errorf("write evidence: %w: the connectors %s and %s would share the file %s.jsonl; rename one in the config", ErrName, other, instance, stem)
 	}
 	w.stems[strings.ToLower(stem)] = instance
 	s := &stream{writer: w, stem: EvidenceDir + "/" + stem}
