@@ -167,3 +167,17 @@ func TestAClosedSieveLetsNothingThrough(t *testing.T) {
 		t.Errorf("%d written, %v", written, err)
 	}
 }
+
+// A connector that gives each stream the reason of the whole has it told once.
+func TestAStreamDoesNotRepeatItsSource(t *testing.T) {
+	s := source{err: connector.Errorf(connector.ClassUnreachable, nil, "the server cannot be reached")}
+	s.result.Coverage = []connector.Coverage{
+		{Stream: "a", Status: connector.Failed, Class: connector.ClassUnreachable, Reason: "list pods: the server cannot be reached"},
+		{Stream: "b", Status: connector.Failed, Class: connector.ClassForbidden, Reason: "not allowed"},
+	}
+	for stream, want := range map[string]string{"a": sourceFailed, "b": "not allowed", "c": sourceFailed} {
+		if c := s.said(stream); c.Reason != want || c.Class == connector.ClassNone {
+			t.Errorf("%s: %+v", stream, c)
+		}
+	}
+}
