@@ -72,6 +72,10 @@ func timeline(w record.Workload) []step {
 		s.start, s.basis = startOf(w, steps, i)
 		if s.start.IsZero() {
 			s.notBefore, s.notAfter = bounds(w, steps, i)
+			// While it is under way the condition tells of its progress.
+			if at := w.Rollout.Updated; s.notAfter.IsZero() && i == len(steps)-1 && at.After(s.notBefore) {
+				s.notAfter = at
+			}
 		}
 	}
 	return steps
@@ -125,38 +129,65 @@ func startOf(w record.Workload, steps []step, i int) (time.Time, evidence.TimeBa
 // rollbackStart looks for the time of a rollback, which the re-used revision
 // does not carry. after and until bound it: what lies outside tells of another
 // change.
+//
+// The same rollback should be told the same way whenever it is looked at. Of
+// what tells of it the Event is gone after an hour and a manager's entry with
+// its next write; pods stay longest. So the pod is taken, unless something tells
+// that the rollback began well before it. The time of the condition is the end,
+// and no start at all.
 func rollbackStart(w record.Workload, steps []step, i int) (time.Time, evidence.TimeBasis) {
 	s := &steps[i]
 	after, until := bounds(w, steps, i)
 	fits := func(t time.Time) bool {
 		return !t.IsZero() && !t.Before(after) && (until.IsZero() || !t.After(until))
 	}
-	for _, scaling := range w.Scalings { // oldest first
-		if scaling.Revision == s.revision.Name && scaling.From == 0 && scaling.To > 0 && fits(scaling.Time) {
-			return scaling.Time, evidence.BasisEvent
+	// What the revision itself carries is of its present number; of a former one
+	// only what is bounded by its successor tells.
+	present := s.number == s.revision.Number
+	var pod time.Time
+	if present && fits(s.revision.FirstPod) {
+		pod = s.revision.FirstPod
+	}
+	best := func(t time.Time) bool { return !t.IsZero() && (pod.IsZero() || pod.Sub(t) > sameScale) }
+	if present || !until.IsZero() {
+		if event := scaledFromZero(w, s.revision, fits); best(event) {
+			return event, evidence.BasisEvent
 		}
 	}
-	if i < len(steps)-1 { // what follows tells only of the newest, but for pods that are left
-		if pod := s.revision.FirstPod; fits(pod) {
-			return pod, evidence.BasisPodCreation
-		}
-		return time.Time{}, ""
-	}
-	if fits(s.revision.ScaledUp) {
-		return s.revision.ScaledUp, evidence.BasisEvent
-	}
-	for _, m := range slices.Backward(w.Managers) {
-		if m.Template && m.Subresource == "" && fits(m.Time) {
-			return m.Time, evidence.BasisManagedFields
+	if i == len(steps)-1 { // a manager that wrote the template wrote the newest one
+		if written := lastWrite(w, fits); best(written) {
+			return written, evidence.BasisManagedFields
 		}
 	}
-	switch updated, pod := w.Rollout.Updated, s.revision.FirstPod; {
-	case fits(pod):
-		return pod, evidence.BasisPodCreation // nearer to the start than the end is
-	case fits(updated):
-		return updated, evidence.BasisCondition
+	if !pod.IsZero() {
+		return pod, evidence.BasisPodCreation
 	}
 	return time.Time{}, ""
+}
+
+// scaledFromZero is when it was first told that a revision got its first
+// replica: by an Event that is there, or by one that an earlier look saw.
+func scaledFromZero(w record.Workload, r *record.Revision, fits func(time.Time) bool) time.Time {
+	first := time.Time{}
+	if fits(r.ScaledUp) {
+		first = r.ScaledUp
+	}
+	for _, s := range w.Scalings {
+		if s.Revision == r.Name && s.From == 0 && s.To > 0 && fits(s.Time) && (first.IsZero() || s.Time.Before(first)) {
+			first = s.Time
+		}
+	}
+	return first
+}
+
+// lastWrite is when somebody last wrote the template of the object itself.
+func lastWrite(w record.Workload, fits func(time.Time) bool) time.Time {
+	for _, m := range slices.Backward(w.Managers) {
+		if m.Template && m.Subresource == "" && fits(m.Time) {
+			return m.Time
+		}
+	}
+	return time.Time{}
 }
 
 // bounds gives the earliest and the latest time at which step i can have begun.
@@ -244,8 +275,8 @@ func (b *builder) changed(s *step) evidence.Event {
 	return e
 }
 
-// bounded tells of a rollback that lies between two other changes, at a time that
-// nothing tells any more.
+// bounded tells of a rollback at a time that nothing tells any more: it lies
+// between two other changes, or before the end that the condition tells.
 func (b *builder) bounded(s *step) evidence.Event {
 	e := b.changed(s)
 	e.Time = s.notAfter.UTC()
@@ -311,7 +342,9 @@ func (b *builder) deleted() evidence.Event {
 func (b *builder) vanished() evidence.Event {
 	e := b.event(evidence.ChangeDelete)
 	e.ID = b.id("delete")
-	e.Time = b.w.Vanished.Before.UTC()
+	if e.Time = b.w.Vanished.Before.UTC(); e.Time.IsZero() {
+		e.Time = b.w.Vanished.After.UTC()
+	}
 	e.Deployment.NotBefore, e.Deployment.NotAfter = timePtr(b.w.Vanished.After), timePtr(b.w.Vanished.Before)
 	e.Deployment.StartedBasis = evidence.BasisSnapshot
 	e.Deployment.Status = evidence.StatusComplete

@@ -41,7 +41,10 @@ type Workload struct {
 	Vanished *Vanished
 	// Desired is spec.replicas; -1 for a DaemonSet.
 	Desired int32
-	Rollout Rollout
+	// Rescaled says that Desired was another one at the last look; nil when it was
+	// not, or when that is not known.
+	Rescaled *Rescaled
+	Rollout  Rollout
 	// Revisions are sorted by Number, the current one last.
 	Revisions []Revision
 	// Managers are the field managers of the object itself, newest last, without
@@ -58,6 +61,12 @@ func (Workload) Stream() string { return StreamWorkloads }
 
 // Vanished says between which two looks an object went away.
 type Vanished struct{ After, Before time.Time }
+
+// Rescaled says between which two looks the desired number of replicas changed.
+type Rescaled struct {
+	From, To      int32
+	After, Before time.Time
+}
 
 // RolloutState is the state of the newest rollout as the cluster tells it.
 type RolloutState string
@@ -101,11 +110,13 @@ type Revision struct {
 	RestartedAt time.Time
 	Containers  []Container
 	// Pods counts the pods of this revision that exist; FirstPod is the creation
-	// of the oldest of them.
+	// of the oldest of them, or of an older one that an earlier look saw under the
+	// same Number.
 	Pods     int
 	FirstPod time.Time
 	// ScaledUp is when an Event last told that this revision was scaled up from
-	// zero; zero when no Event says so.
+	// zero, or an earlier time that an earlier look was told under the same Number;
+	// zero when no Event said so.
 	ScaledUp time.Time
 }
 
