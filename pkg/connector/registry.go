@@ -14,6 +14,9 @@ var ErrUnknown = errors.New("unknown connector type")
 // ErrOmitted says that the type exists and this build was made without it.
 var ErrOmitted = errors.New("not included in this build")
 
+// ErrNothingFound says that there is no source of a type on this machine.
+var ErrNothingFound = errors.New("no source was found here")
+
 // Factory makes the connectors of one type.
 type Factory struct {
 	// Type is the first part of a config key: kubernetes in kubernetes/prod.
@@ -21,15 +24,18 @@ type Factory struct {
 	// New returns a config with every default filled in.
 	New func() Config
 	// Discover looks for a source of this type on a machine without a config.
-	// It sends nothing. Nil, or no finding, means that there is none.
-	Discover func(ctx context.Context, env Env) (Finding, bool)
+	// It sends nothing. Nil, or the error ErrNothingFound, means that there is
+	// none. Another error says why what was found cannot be used; Finding.Config is
+	// then set all the same, since flags (Setter) may mend it.
+	Discover func(ctx context.Context, env Env) (Finding, error)
 }
 
 // Finding is a source that Discover found.
 type Finding struct {
 	// Config is ready to Connect.
 	Config Config
-	// Where says in words where it was found: "current context prod-eu1".
+	// Where says in words where it was found: "current context prod-eu1 · namespace
+	// shop". After a Setter has changed the config, Describer says it anew.
 	Where string
 }
 

@@ -48,8 +48,17 @@ func configMaps() resource { return resource{"", "v1", "configmaps", "ConfigMap"
 func grant(verb string, r resource, namespace string) connector.Grant {
 	return connector.Grant{
 		Verb: verb, Group: r.group, Resource: r.plural, Namespace: namespace,
-		Rule: fmt.Sprintf(`- {apiGroups: [%q], resources: [%q], verbs: [%q]}`, r.group, r.plural, verb),
+		Rule: fmt.Sprintf(`- {apiGroups: [%q], resources: [%q], verbs: [%q]}  # in %s`, r.group, r.plural, verb, roleFor(namespace)),
 	}
+}
+
+// roleFor names what a rule belongs into: a Role gives nothing beyond its own
+// namespace.
+func roleFor(namespace string) string {
+	if namespace == "" {
+		return "a ClusterRole, bound by a ClusterRoleBinding"
+	}
+	return "a Role in the namespace " + namespace
 }
 
 // review asks the API server whether we may. Only the verdict is used: reasons

@@ -9,7 +9,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 
@@ -77,9 +79,9 @@ func newClient(c *Config, at location, env connector.Env) (*client, error) {
 	if u, err := url.Parse(config.Host); err == nil {
 		prefix = strings.TrimSuffix(u.Path, "/")
 	}
-	api := &client{ledger: &ledger{}, server: serverDigest(config), pageSize: c.PageSize, maxObjects: c.MaxObjects}
+	api := &client{ledger: &ledger{}, server: serverDigest(config, prefix), pageSize: c.PageSize, maxObjects: c.MaxObjects}
 	config.Wrap(func(base http.RoundTripper) http.RoundTripper {
-		return &gate{next: transport(env, base), prefix: prefix, ledger: api.ledger, now: env.Now}
+		return &gate{next: transport(env, base), prefix: prefix, ledger: api.ledger, now: env.Now, log: env.Log}
 	})
 	api.rest, err = rest.UnversionedRESTClientFor(config)
 	if err != nil {
@@ -129,13 +131,18 @@ func userAgent() string {
 }
 
 // serverDigest tells servers apart. The authority's certificate outlives a
-// change of address.
-func serverDigest(config *rest.Config) string {
+// change of address; in a pod it is all there is, since the address is the same
+// in every cluster. Behind one address and authority the path tells clusters
+// apart.
+func serverDigest(config *rest.Config, path string) string {
 	data := config.CAData
-	if len(data) == 0 {
-		data = []byte(config.Host)
+	if len(data) == 0 && config.CAFile != "" {
+		data, _ = os.ReadFile(config.CAFile) // one that cannot be read fails the first request
 	}
-	sum := sha256.Sum256(data)
+	if len(data) == 0 {
+		data, path = []byte(config.Host), ""
+	}
+	sum := sha256.Sum256(append(slices.Clone(data), path...))
 	return hex.EncodeToString(sum[:])[:12]
 }
 
@@ -161,7 +168,7 @@ func (c *client) serverVersion(ctx context.Context) (string, error) {
 }
 
 // classify turns an error of a request into one of ours. what completes the
-// sentence "the API server …, when we asked for WHAT". Text of the server may
+// sentence "the API server …, when asked for WHAT". Text of the server may
 // quote objects and is not passed on.
 func classify(ctx context.Context, err error, what string) *connector.Error {
 	var own *connector.Error
@@ -169,7 +176,7 @@ func classify(ctx context.Context, err error, what string) *connector.Error {
 		return own
 	}
 	if ctx.Err() != nil {
-		return connector.Errorf(connector.ClassOf(ctx.Err()), errors.Join(ctx.Err(), err), "stopped while asking for %s", what)
+		return stopped(ctx, err, what)
 	}
 	var status apierrors.APIStatus
 	if errors.As(err, &status) {
@@ -178,18 +185,17 @@ func classify(ctx context.Context, err error, what string) *connector.Error {
 	var urlErr *url.Error
 	switch {
 	case errors.Is(err, errNotARead):
-		return connector.Errorf(connector.ClassInternal, err, "a request that does not only read was stopped, for %s", what)
+		return connector.Errorf(connector.ClassInternal, err, "a request that does not only read was stopped, when asking for %s", what)
 	case errors.Is(err, errTooLarge):
-		return connector.Errorf(connector.ClassBound, err, "an answer was larger than %d MiB, for %s; lower page_size", maxAnswer>>20, what)
+		return connector.Errorf(connector.ClassBound, err, "an answer was larger than %d MiB, when asked for %s; lower page_size", maxAnswer>>20, what)
 	case strings.Contains(err.Error(), "getting credentials: "):
 		return connector.Errorf(connector.ClassAuth, err, "the credential plugin of the kubeconfig failed; log in again (\"kubectl version\" shows why)")
-	case isTimeout(err):
-		return connector.Errorf(connector.ClassTimeout, err, "the API server did not answer in time, for %s", what)
 	case errors.As(err, &urlErr):
-		return connector.Errorf(connector.ClassUnreachable, err,
-			"the API server cannot be reached, for %s; check its address, the network and the certificates (\"kubectl version\" shows the same)", what)
+		return unreachable(err, what)
+	case isTimeout(err):
+		return connector.Errorf(connector.ClassTimeout, err, "the API server did not answer in time, when asked for %s", what)
 	}
-	return connector.Errorf(connector.ClassProtocol, err, "the API server's answer cannot be read, for %s", what)
+	return connector.Errorf(connector.ClassProtocol, err, "the API server's answer cannot be read, when asked for %s", what)
 }
 
 func isTimeout(err error) bool {
@@ -204,14 +210,14 @@ func classifyStatus(code int, err error, what string) *connector.Error {
 	case http.StatusForbidden:
 		return connector.Errorf(connector.ClassForbidden, err, "the API server refused %s (403)", what)
 	case http.StatusTooManyRequests:
-		return connector.Errorf(connector.ClassLimited, err, "the API server asked to slow down (429), for %s; lower qps", what)
+		return connector.Errorf(connector.ClassLimited, err, "the API server asked to slow down (429), when asked for %s; lower qps", what)
 	case http.StatusRequestTimeout, http.StatusGatewayTimeout:
-		return connector.Errorf(connector.ClassTimeout, err, "the API server did not answer in time (%d), for %s", code, what)
+		return connector.Errorf(connector.ClassTimeout, err, "the API server did not answer in time (%d), when asked for %s", code, what)
 	case http.StatusGone:
-		return connector.Errorf(connector.ClassProtocol, err, "the pages of the list expired (410), for %s", what)
+		return connector.Errorf(connector.ClassProtocol, err, "the pages of the list expired (410), when asked for %s", what)
 	}
 	if code >= http.StatusInternalServerError {
-		return connector.Errorf(connector.ClassUnreachable, err, "the API server answered %d, for %s", code, what)
+		return connector.Errorf(connector.ClassUnreachable, err, "the API server answered %d, when asked for %s", code, what)
 	}
-	return connector.Errorf(connector.ClassProtocol, err, "the API server answered %d, for %s", code, what)
+	return connector.Errorf(connector.ClassProtocol, err, "the API server answered %d, when asked for %s", code, what)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -31,10 +32,12 @@ type source struct {
 	config     Config
 	api        *client
 	namespaces []string // sorted; "*" alone for all
+	where      string   // namespaces in words
 	env        connector.Env
 
+	// target is what the cluster is; clusterID is the label of service keys.
+	target    string
 	clusterID string
-	guessedID bool
 }
 
 // batch is what lists gave, cut down.
@@ -53,6 +56,8 @@ type job struct {
 	listing
 	batch
 	run func(context.Context, *job) error
+	// standing counts objects that every namespace has.
+	standing int
 }
 
 // collection is one Collect.
@@ -83,7 +88,7 @@ func (s *source) Collect(ctx context.Context, req connector.Request, emit func(r
 }
 
 func (c *collection) collect(ctx context.Context) error {
-	if _, err := c.cluster(ctx); err != nil {
+	if err := c.identify(ctx); err != nil {
 		return err
 	}
 	var err error
@@ -96,6 +101,7 @@ func (c *collection) collect(ctx context.Context) error {
 	}
 	all := c.merge()
 	j := join(&all)
+	c.prior.recall(j.workloads, c.lookedAt())
 	if err := c.emitAll(ctx, j, all.configMaps); err != nil {
 		return err
 	}
@@ -190,7 +196,20 @@ func (c *collection) usable() error {
 		return first
 	}
 	return connector.Errorf(connector.ClassForbidden, nil,
-		"every list was refused; give the credential a Role with the rules that the coverage names")
+		"the credential may list nothing of %s (403): give it %s", sayNamespaces(c.scope.namespaces), c.roles())
+}
+
+// roles says what to give to a credential that may list nothing.
+func (c *collection) roles() string {
+	kinds := map[string]bool{}
+	for _, j := range c.jobs {
+		kinds[j.resource.plural] = true
+	}
+	list := "with the verb list on " + strings.Join(slices.Sorted(maps.Keys(kinds)), ", ")
+	if slices.Contains(c.scope.namespaces, "") {
+		return "a ClusterRole " + list + ", by a ClusterRoleBinding; or name in namespaces those that it may read"
+	}
+	return "a Role " + list + ", in each namespace that is to be read"
 }
 
 func (c *collection) merge() batch {
@@ -305,15 +324,19 @@ func (c *collection) whole(kind, namespace string) bool {
 	})
 }
 
-// vanished compares with the last look, unless the window ended so long ago
-// that this look says nothing about its end.
+// vanished compares with the last look.
 func (c *collection) vanished(j *joined) []record.Workload {
-	end := c.req.WindowOf(record.StreamWorkloads).End
-	if c.past(end) {
-		return nil
-	}
 	there := func(uid string) bool { return j.byUID[types.UID(uid)] != nil }
-	return c.prior.vanished(c.clusterID, there, end, c.whole)
+	return c.prior.vanished(c.clusterID, there, c.lookedAt(), c.whole)
+}
+
+// lookedAt is the time of this look: the end of the window, unless that is so
+// long ago that this look says nothing about it. It is zero then.
+func (c *collection) lookedAt() time.Time {
+	if end := c.req.WindowOf(record.StreamWorkloads).End; !c.past(end) {
+		return end
+	}
+	return time.Time{}
 }
 
 func (c *collection) past(end time.Time) bool {
@@ -322,6 +345,7 @@ func (c *collection) past(end time.Time) bool {
 
 func (c *collection) writeState(j *joined) error {
 	next := c.prior.remember(j.workloads, c.req.WindowOf(record.StreamWorkloads).End, c.whole)
+	next.Cluster = c.clusterID
 	raw, err := json.Marshal(next)
 	if err != nil {
 		return connector.Errorf(connector.ClassInternal, err, "the state for the next run cannot be encoded")
@@ -419,6 +443,9 @@ func (c *collection) listConfigMaps(ctx context.Context, j *job) error {
 		func(l *metav1.PartialObjectMetadataList) []metav1.PartialObjectMetadata { return l.Items },
 		func(m *metav1.PartialObjectMetadata) *metav1.ObjectMeta { return &m.ObjectMeta },
 		func(m *metav1.PartialObjectMetadata) error {
+			if m.Name == rootCA {
+				j.standing++
+			}
 			if cm, ok := c.cutConfigMap(m); ok {
 				j.configMaps = append(j.configMaps, cm)
 			}
@@ -429,7 +456,8 @@ func (c *collection) listConfigMaps(ctx context.Context, j *job) error {
 // scope is what the command line left of the config's namespaces.
 type scope struct {
 	namespaces []string // "" for all
-	services   map[string]bool
+	// services are those that were asked for, true once one was met; nil for all.
+	services map[string]bool
 }
 
 func newScope(s connector.Scope, namespaces []string) scope {
@@ -440,7 +468,7 @@ func newScope(s connector.Scope, namespaces []string) scope {
 		if out.services == nil {
 			out.services = map[string]bool{}
 		}
-		out.services[service] = true
+		out.services[service] = false
 		// A namespace becomes part of a path.
 		if ns, _, _ := strings.Cut(service, "/"); isNamespace(ns) {
 			wanted[ns] = true
@@ -464,7 +492,15 @@ func newScope(s connector.Scope, namespaces []string) scope {
 
 // has reports whether a record of that service was asked for.
 func (s scope) has(namespace, service string) bool {
-	return s.services == nil || s.services[namespace+"/"+service]
+	if s.services == nil {
+		return true
+	}
+	name := namespace + "/" + service
+	_, asked := s.services[name]
+	if asked {
+		s.services[name] = true
+	}
+	return asked
 }
 
 // clip cuts the answered window at the oldest event that the server still has.

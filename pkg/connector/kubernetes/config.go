@@ -156,16 +156,13 @@ func (c *Config) Connect(_ context.Context, env connector.Env) (connector.Connec
 	if err != nil {
 		return nil, err
 	}
-	namespaces := c.Namespaces
-	if len(namespaces) == 0 {
-		namespaces = []string{at.namespace}
-	}
-	namespaces = slices.Compact(slices.Sorted(slices.Values(namespaces)))
-	return &source{config: *c, api: api, namespaces: namespaces, env: env}, nil
+	return &source{config: *c, api: api, namespaces: c.namespaces(at), where: c.describeNamespaces(at), env: env}, nil
 }
 
 // Interface checks.
 var (
-	_ connector.Config = (*Config)(nil)
-	_ connector.Setter = (*Config)(nil)
+	_ connector.Config    = (*Config)(nil)
+	_ connector.Setter    = (*Config)(nil)
+	_ connector.Describer = (*Config)(nil)
+	_ connector.Pinner    = (*Config)(nil)
 )

@@ -10,6 +10,9 @@ import (
 // seconds and configures nothing.
 const leaderAnnotation = "control-plane.alpha.kubernetes.io/leader"
 
+// rootCA is published into every namespace by Kubernetes itself.
+const rootCA = "kube-root-ca.crt"
+
 // cutConfigMap keeps when it changed and by which program, and its keys.
 func (s *source) cutConfigMap(m *metav1.PartialObjectMetadata) (record.ConfigMap, bool) {
 	if _, lock := m.Annotations[leaderAnnotation]; lock {

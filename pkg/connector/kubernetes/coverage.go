@@ -88,7 +88,7 @@ func (c *collection) cover(stream string, err error) connector.Coverage {
 	switch {
 	case t.lists == 0 && err == nil:
 		out.Status = connector.Skipped
-		t.reasons = append(t.reasons, "none of the services asked for is in a namespace of the config")
+		t.reasons = append(t.reasons, "none of the services that were asked for is in "+sayNamespaces(c.namespaces))
 	case t.whole == t.lists && c.done[stream] && t.lists > 0:
 		out.Status = connector.Complete
 	case t.whole == 0 && t.objects == 0, err != nil && !c.done[stream]:
@@ -118,37 +118,4 @@ func (c *collection) cover(stream string, err error) connector.Coverage {
 	}
 	out.Reason = strings.Join(t.reasons, "; ")
 	return out
-}
-
-// writeNotes says what this look could not know.
-func (c *collection) writeNotes(j *joined) {
-	if c.guessedID {
-		c.notes = append(c.notes, guessedIDNote)
-	}
-	streams := c.config.streams()
-	if slices.Contains(streams, record.StreamWorkloads) {
-		end := c.req.WindowOf(record.StreamWorkloads).End
-		switch {
-		case c.req.State == nil:
-			c.notes = append(c.notes, "This is the first look: workloads that were deleted before it cannot be seen. The next run compares with it.")
-		case c.past(end):
-			c.notes = append(c.notes, "The window ended in the past: workloads that were deleted since the last look are not told, because a list shows the present.")
-		}
-		short := 0
-		for _, w := range j.workloads {
-			if w.history < 2 {
-				short++
-			}
-		}
-		if short > 0 {
-			c.notes = append(c.notes, fmt.Sprintf(
-				"%d workloads keep fewer than two old revisions (revisionHistoryLimit): their older rollouts cannot be seen.", short))
-		}
-	}
-	if slices.Contains(streams, record.StreamPods) {
-		c.notes = append(c.notes, "Container status is that of the moment of the look: of each container only the present state and the last end are known.")
-	}
-	if slices.Contains(streams, record.StreamConfigMaps) {
-		c.notes = append(c.notes, "Of ConfigMaps only the last change by each field manager is known, and not which keys it changed.")
-	}
 }

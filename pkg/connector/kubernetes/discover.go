@@ -2,10 +2,13 @@ package kubernetes
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"k8s.io/client-go/rest"
@@ -28,70 +31,165 @@ func Factory() connector.Factory {
 }
 
 // discover finds the cluster that kubectl would talk to.
-func discover(_ context.Context, env connector.Env) (connector.Finding, bool) {
+func discover(_ context.Context, env connector.Env) (connector.Finding, error) {
 	config := defaultConfig()
-	at, err := config.locate(env)
+	where, err := config.Describe(env)
 	if err != nil {
-		return connector.Finding{}, false
+		return connector.Finding{Config: config}, err
 	}
-	return connector.Finding{Config: config, Where: at.where}, true
+	return connector.Finding{Config: config, Where: where}, nil
+}
+
+// Describe implements connector.Describer.
+func (c *Config) Describe(env connector.Env) (string, error) {
+	at, err := c.locate(env)
+	if err != nil {
+		return "", err
+	}
+	return at.where + " · " + c.describeNamespaces(at), nil
+}
+
+// describeNamespaces says what is read, and for a namespace that nobody named,
+// that nobody did.
+func (c *Config) describeNamespaces(at location) string {
+	names := c.namespaces(at)
+	if len(c.Namespaces) == 0 && !at.named {
+		return sayNamespaces(names) + " (" + at.silent + " names none)"
+	}
+	return sayNamespaces(names)
+}
+
+// sayNamespaces lists namespaces for a sentence.
+func sayNamespaces(names []string) string {
+	switch {
+	case len(names) == 0:
+		return "no namespace"
+	case slices.ContainsFunc(names, func(ns string) bool { return bare(ns) == "" }):
+		return "all namespaces"
+	case len(names) == 1:
+		return "namespace " + names[0]
+	}
+	return "namespaces " + strings.Join(names, ", ")
+}
+
+// Pin implements connector.Pinner: it writes down the kubeconfig, unless it is
+// the one that is found anyway, the context and the namespaces.
+func (c *Config) Pin(env connector.Env) error {
+	at, err := c.locate(env)
+	if err != nil {
+		return err
+	}
+	file := c.Kubeconfig
+	if file == "" {
+		if file, err = at.pinnable(defaultKubeconfigs(env)); err != nil {
+			return err
+		}
+	}
+	if file != "" {
+		if file, err = filepath.Abs(file); err != nil {
+			return connector.Errorf(connector.ClassConfig, err, "the folder in which rcactl runs is not known, so that the path of the kubeconfig cannot be written down")
+		}
+	}
+	c.Kubeconfig, c.Context, c.Namespaces = file, at.context, c.namespaces(at)
+	return nil
+}
+
+// namespaces are those to read, sorted.
+func (c *Config) namespaces(at location) []string {
+	names := c.Namespaces
+	if len(names) == 0 {
+		names = []string{at.namespace}
+	}
+	return slices.Compact(slices.Sorted(slices.Values(names)))
 }
 
 // location is a cluster that was found, and how to talk to it.
 type location struct {
 	rest *rest.Config
-	// namespace is the one to read when the config names none.
+	// namespace is the one to read when the config names none; named says that
+	// the place that was found names it, silent is what to call a place that does
+	// not.
 	namespace string
+	named     bool
+	silent    string
 	// where says in words where it was found.
 	where string
+	// context is the context of a kubeconfig, origins are the files that hold it,
+	// its cluster and its user. Both are empty for a ServiceAccount.
+	context string
+	origins []string
+}
+
+// pinnable is the one file that holds everything about the context; empty when
+// it is one that is found without being named.
+func (at location) pinnable(defaults []string) (string, error) {
+	files := slices.Compact(slices.Sorted(slices.Values(at.origins)))
+	switch {
+	case len(files) == 0, len(files) == 1 && slices.Contains(defaults, files[0]):
+		return "", nil
+	case len(files) == 1:
+		return files[0], nil
+	}
+	return "", connector.Errorf(connector.ClassConfig, nil,
+		"the context %q is spread over %s, and a config can name one file; \"kubectl config view --flatten --minify\" makes one", at.context, strings.Join(files, " and "))
 }
 
 // locate finds the cluster: the kubeconfig that the config names, else the one
-// that kubectl would use, else the ServiceAccount of the pod.
+// that kubectl would use, else the ServiceAccount of the pod. The error wraps
+// connector.ErrNothingFound when nobody has named anything.
 func (c *Config) locate(env connector.Env) (location, error) {
-	paths, explicit := c.kubeconfigPaths(env)
-	at, found, err := fromKubeconfig(paths, c.Context, explicit)
+	paths, named := c.kubeconfigPaths(env)
+	at, found, err := fromKubeconfig(paths, c.Context, c.Kubeconfig != "")
 	if err != nil || found {
 		return at, err
 	}
 	if at, found := inCluster(env, serviceAccountDir); found && c.Context == "" {
 		return at, nil
 	}
-	if c.Context != "" {
+	switch {
+	case named:
+		return location{}, connector.Errorf(connector.ClassConfig, nil,
+			"KUBECONFIG names %s, where there is no kubeconfig; correct it or unset it", strings.Join(paths, string(filepath.ListSeparator)))
+	case c.Context != "":
 		return location{}, connector.Errorf(connector.ClassConfig, nil,
 			"there is no kubeconfig with the context %q; set kubeconfig or KUBECONFIG", c.Context)
 	}
-	return location{}, connector.Errorf(connector.ClassConfig, nil,
+	return location{}, connector.Errorf(connector.ClassConfig, connector.ErrNothingFound,
 		"no cluster is configured here: no kubeconfig (KUBECONFIG, ~/.kube/config) and no ServiceAccount; set kubeconfig")
 }
 
-// kubeconfigPaths lists the files to merge. explicit says that somebody named
-// them, so that a missing one is an error.
-func (c *Config) kubeconfigPaths(env connector.Env) (paths []string, explicit bool) {
+// kubeconfigPaths lists the files to merge. named says that somebody named them.
+func (c *Config) kubeconfigPaths(env connector.Env) (paths []string, named bool) {
 	if c.Kubeconfig != "" {
 		return []string{c.Kubeconfig}, true
 	}
-	lookup := func(name string) string {
-		if env.LookupEnv == nil {
-			return ""
-		}
-		value, _ := env.LookupEnv(name)
-		return value
-	}
-	for _, path := range filepath.SplitList(lookup("KUBECONFIG")) {
+	for _, path := range filepath.SplitList(lookupEnv(env, "KUBECONFIG")) {
 		if path != "" {
 			paths = append(paths, path)
 		}
 	}
 	if len(paths) > 0 {
-		return paths, false
+		return paths, true
 	}
-	for _, home := range []string{lookup("HOME"), lookup("USERPROFILE")} {
+	return defaultKubeconfigs(env), false
+}
+
+// defaultKubeconfigs is the file that is found without being named.
+func defaultKubeconfigs(env connector.Env) []string {
+	for _, home := range []string{lookupEnv(env, "HOME"), lookupEnv(env, "USERPROFILE")} {
 		if home != "" {
-			return []string{filepath.Join(home, ".kube", "config")}, false
+			return []string{filepath.Join(home, ".kube", "config")}
 		}
 	}
-	return nil, false
+	return nil
+}
+
+func lookupEnv(env connector.Env, name string) string {
+	if env.LookupEnv == nil {
+		return ""
+	}
+	value, _ := env.LookupEnv(name)
+	return value
 }
 
 // fromKubeconfig reads and merges kubeconfigs. Errors of the loader may quote
@@ -107,11 +205,8 @@ func fromKubeconfig(paths []string, contextName string, explicit bool) (location
 	files := strings.Join(paths, string(filepath.ListSeparator))
 	raw, err := rules.Load()
 	if err != nil {
-		if explicit && os.IsNotExist(err) {
-			return location{}, false, connector.Errorf(connector.ClassConfig, err, "the kubeconfig %s does not exist; correct kubeconfig", files)
-		}
-		return location{}, false, connector.Errorf(connector.ClassConfig, err,
-			"the kubeconfig %s cannot be read; \"kubectl config view\" shows why", files)
+		file, why := unreadable(paths)
+		return location{}, false, connector.Errorf(connector.ClassConfig, err, "the kubeconfig %s %s", file, why)
 	}
 	if clientcmdapi.IsConfigEmpty(raw) && !explicit {
 		return location{}, false, nil
@@ -120,24 +215,83 @@ func fromKubeconfig(paths []string, contextName string, explicit bool) (location
 	if name == "" {
 		name = raw.CurrentContext
 	}
-	if raw.Contexts[name] == nil {
+	chosen := raw.Contexts[name]
+	if chosen == nil {
 		return location{}, false, noContext(raw, name, files)
 	}
 	client := clientcmd.NewNonInteractiveClientConfig(*raw, name, &clientcmd.ConfigOverrides{}, rules)
 	restConfig, err := client.ClientConfig()
-	if err != nil {
+	// client-go takes a user who is not there for nobody.
+	if err != nil || chosen.AuthInfo != "" && raw.AuthInfos[chosen.AuthInfo] == nil {
 		return location{}, false, connector.Errorf(connector.ClassConfig, err,
-			"the context %q of the kubeconfig %s cannot be used; \"kubectl config view --minify --context %s\" shows why", name, files, name)
-	}
-	namespace, _, err := client.Namespace()
-	if err != nil || namespace == "" {
-		namespace = "default"
+			"the context %q of the kubeconfig %s %s", name, files, unusable(raw, chosen, name))
 	}
 	where := "context " + name
 	if contextName == "" {
 		where = "current context " + name
 	}
-	return location{rest: restConfig, namespace: namespace, where: where}, true, nil
+	at := location{
+		rest: restConfig, namespace: chosen.Namespace, named: chosen.Namespace != "", silent: "the context",
+		where: where, context: name, origins: origins(raw, chosen),
+	}
+	if !at.named {
+		at.namespace = "default"
+	}
+	if !isNamespace(at.namespace) {
+		return location{}, false, connector.Errorf(connector.ClassConfig, nil,
+			"the context %q of the kubeconfig %s names a namespace that cannot be one; correct it, or set namespaces", name, files)
+	}
+	return at, true, nil
+}
+
+// origins lists the files that hold the context, its cluster and its user.
+func origins(raw *clientcmdapi.Config, chosen *clientcmdapi.Context) []string {
+	files := []string{chosen.LocationOfOrigin}
+	if cluster := raw.Clusters[chosen.Cluster]; cluster != nil {
+		files = append(files, cluster.LocationOfOrigin)
+	}
+	if user := raw.AuthInfos[chosen.AuthInfo]; user != nil {
+		files = append(files, user.LocationOfOrigin)
+	}
+	return slices.DeleteFunc(files, func(file string) bool { return file == "" })
+}
+
+// unreadable finds the file that cannot be read and says why, without a word
+// of the file.
+func unreadable(paths []string) (file, why string) {
+	for _, path := range paths {
+		_, err := clientcmd.LoadFromFile(path)
+		var pathErr *fs.PathError
+		switch {
+		case err == nil:
+			continue
+		case errors.Is(err, fs.ErrNotExist):
+			if len(paths) == 1 {
+				return path, "does not exist; correct kubeconfig"
+			}
+		case errors.Is(err, fs.ErrPermission):
+			return path, "may not be read (permission denied); correct its permissions"
+		case errors.As(err, &pathErr):
+			return path, "is not a file that can be read; correct the path"
+		default:
+			return path, "is not the YAML or JSON of a kubeconfig; \"kubectl config view\" shows where"
+		}
+	}
+	return strings.Join(paths, string(filepath.ListSeparator)), "cannot be read; \"kubectl config view\" shows why"
+}
+
+// unusable says what a context lacks.
+func unusable(raw *clientcmdapi.Config, chosen *clientcmdapi.Context, name string) string {
+	cluster := raw.Clusters[chosen.Cluster]
+	switch {
+	case cluster == nil:
+		return fmt.Sprintf("names the cluster %q, which is not there; \"kubectl config get-clusters\" lists them", chosen.Cluster)
+	case cluster.Server == "":
+		return fmt.Sprintf("names the cluster %q, which has no server; \"kubectl config set-cluster\" sets it", chosen.Cluster)
+	case chosen.AuthInfo != "" && raw.AuthInfos[chosen.AuthInfo] == nil:
+		return fmt.Sprintf("names the user %q, who is not there; \"kubectl config get-users\" lists them", chosen.AuthInfo)
+	}
+	return fmt.Sprintf("cannot be used: a certificate, key or credential of it cannot be; \"kubectl config view --minify --context %s\" shows them", name)
 }
 
 // noContext says what is wrong with the choice of a context.
@@ -147,7 +301,18 @@ func noContext(raw *clientcmdapi.Config, name, files string) error {
 			"the kubeconfig %s has no current context; set context, or run \"kubectl config use-context NAME\"", files)
 	}
 	return connector.Errorf(connector.ClassConfig, nil,
-		"the kubeconfig %s has no context %q (it has %d others); \"kubectl config get-contexts\" lists them", files, name, len(raw.Contexts))
+		"the kubeconfig %s has no context %q (%s); \"kubectl config get-contexts\" lists them", files, name, others(len(raw.Contexts)))
+}
+
+// others says how many there are instead.
+func others(n int) string {
+	switch n {
+	case 0:
+		return "it has none at all"
+	case 1:
+		return "it has one other"
+	}
+	return fmt.Sprintf("it has %d others", n)
 }
 
 // inCluster finds the ServiceAccount of the pod. The token is named by its
@@ -165,23 +330,23 @@ func inCluster(env connector.Env, dir string) (location, bool) {
 	if host == "" || !isFile(token) || !isFile(ca) {
 		return location{}, false
 	}
-	namespace, err := os.ReadFile(filepath.Join(dir, "namespace"))
-	if err != nil || !isNamespace(strings.TrimSpace(string(namespace))) {
-		namespace = []byte("default")
+	raw, err := os.ReadFile(filepath.Join(dir, "namespace"))
+	ns := strings.TrimSpace(string(raw))
+	named := err == nil && isNamespace(ns)
+	if !named {
+		ns = "default"
 	}
-	ns := strings.TrimSpace(string(namespace))
 	return location{
 		rest: &rest.Config{
 			Host:            "https://" + net.JoinHostPort(host, port),
 			TLSClientConfig: rest.TLSClientConfig{CAFile: ca},
 			BearerTokenFile: token,
 		},
-		namespace: ns,
-		where:     fmt.Sprintf("ServiceAccount of this pod, namespace %s", ns),
+		namespace: ns, named: named, silent: "the ServiceAccount", where: "ServiceAccount of this pod",
 	}, true
 }
 
 func isFile(path string) bool {
 	info, err := os.Stat(path)
-	return err == nil && !info.IsDir()
+	return err == nil && info.Mode().IsRegular()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -36,6 +37,7 @@ type gate struct {
 	prefix string // path of the API server, when it stands behind one
 	ledger *ledger
 	now    func() time.Time
+	log    *slog.Logger // nil for none
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -47,12 +49,28 @@ func (g *gate) RoundTrip(req *http.Request) (*http.Response, error) {
 	g.ledger.note(req.Context(), req.Method, path)
 	sent := g.clock()
 	resp, err := g.next.RoundTrip(req)
+	took := g.clock().Sub(sent)
 	if err != nil {
-		return resp, err
+		g.say(req, "no answer", "took", took)
+		return resp, &sendError{host: hostPort(req.URL), took: took, err: err}
 	}
+	answer := []any{"status", resp.StatusCode, "took", took}
+	if resp.ContentLength >= 0 {
+		answer = append(answer, "bytes", resp.ContentLength)
+	}
+	g.say(req, "answer", answer...)
 	g.ledger.readClock(resp.Header.Get("Date"), sent, g.clock())
 	resp.Body = &boundedBody{ReadCloser: resp.Body, left: maxAnswer}
 	return resp, nil
+}
+
+// say logs a request: never its query, its headers or a body, nor the text of an
+// error, which may quote them.
+func (g *gate) say(req *http.Request, message string, args ...any) {
+	if g.log != nil {
+		path := strings.TrimPrefix(req.URL.Path, g.prefix)
+		g.log.Debug("kubernetes: "+message, append([]any{"method", req.Method, "path", path}, args...)...)
+	}
 }
 
 func (g *gate) clock() time.Time {

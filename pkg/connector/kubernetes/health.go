@@ -31,7 +31,7 @@ func resources(stream string) []resource {
 
 // Capabilities implements connector.Connector.
 func (s *source) Capabilities() connector.Capabilities {
-	out := connector.Capabilities{NeverReads: []string{
+	out := connector.Capabilities{Identity: identityGrants(), NeverReads: []string{
 		"values of ConfigMaps: only their metadata is asked for",
 		"Secrets",
 		"values of environment variables, commands and arguments of containers",
@@ -44,9 +44,7 @@ func (s *source) Capabilities() connector.Capabilities {
 		if name == record.StreamEvents {
 			stream.Overlap = seriesLag + lateData
 		}
-		for _, r := range resources(name) {
-			stream.Needs = append(stream.Needs, grant("list", r, ""))
-		}
+		stream.Needs = s.needs(name)
 		out.Streams = append(out.Streams, stream)
 	}
 	return out
@@ -59,13 +57,13 @@ func (s *source) HealthCheck(ctx context.Context) connector.Health {
 	version, err := s.api.serverVersion(ctx)
 	h.Skew, h.Version = s.api.ledger.clock(), version
 	if err != nil && !apierrors.IsForbidden(err) {
-		own := classify(ctx, err, "its version")
+		own := classify(ctx, err, "the version of the server")
 		h.Reachable = own.Class == connector.ClassAuth
 		h.Err = own
 		return h
 	}
 	h.Reachable = true
-	for _, g := range s.needs() {
+	for _, g := range s.needs(s.config.streams()...) {
 		v, err := s.api.review(ctx, g)
 		if err != nil {
 			h.Err = err
@@ -88,11 +86,11 @@ func (s *source) HealthCheck(ctx context.Context) connector.Health {
 	return h
 }
 
-// needs lists the grants that the config needs.
-func (s *source) needs() []connector.Grant {
+// needs lists the grants that streams need, namespace by namespace.
+func (s *source) needs(streams ...string) []connector.Grant {
 	var out []connector.Grant
 	for _, ns := range s.namespaces {
-		for _, stream := range s.config.streams() {
+		for _, stream := range streams {
 			for _, r := range resources(stream) {
 				out = append(out, grant("list", r, bare(ns)))
 			}

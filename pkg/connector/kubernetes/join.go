@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -42,10 +43,12 @@ func join(b *batch) *joined {
 	for owner, list := range b.scalings {
 		if w := j.byUID[types.UID(owner)]; w != nil {
 			w.Scalings = list
-			slices.SortFunc(w.Scalings, compareScalings)
 		}
 	}
 	j.joinRevisions(b)
+	for _, w := range j.workloads {
+		w.sortScalings()
+	}
 	return j
 }
 
@@ -146,14 +149,17 @@ func compareObjects(a, b record.Object) int {
 	return 0
 }
 
-func compareScalings(a, b record.Scaling) int {
-	if d := a.Time.Compare(b.Time); d != 0 {
-		return d
+// sortScalings puts scalings in the order of their times, and those of one
+// second in the order of the revisions that they are about.
+func (w *workload) sortScalings() {
+	number := map[string]int64{}
+	for _, r := range w.Revisions {
+		number[r.Name] = r.Number
 	}
-	if d := strings.Compare(a.Revision, b.Revision); d != 0 {
-		return d
-	}
-	return int(a.From) - int(b.From)
+	slices.SortFunc(w.Scalings, func(a, b record.Scaling) int {
+		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(number[a.Revision], number[b.Revision]),
+			strings.Compare(a.Revision, b.Revision), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
+	})
 }
 
 // serviceOf finds the service of an object that an event is about.

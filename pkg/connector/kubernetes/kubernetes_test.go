@@ -168,9 +168,9 @@ func TestDiscoverFindsWhatKubectlWould(t *testing.T) {
 		"USERPROFILE": {"USERPROFILE": home},
 		"list":        {"KUBECONFIG": filepath.Join(home, "missing") + string(filepath.ListSeparator) + path},
 	} {
-		finding, ok := discover(t.Context(), lookup(vars))
-		if !ok || finding.Where != "current context one" {
-			t.Errorf("%s: %+v, %v", name, finding, ok)
+		finding, err := discover(t.Context(), lookup(vars))
+		if err != nil || finding.Where != "current context one · namespace shop" {
+			t.Errorf("%s: %+v, %v", name, finding, err)
 			continue
 		}
 		conn, err := finding.Config.Connect(t.Context(), lookup(vars))
@@ -181,11 +181,126 @@ func TestDiscoverFindsWhatKubectlWould(t *testing.T) {
 			t.Errorf("%s: namespaces %v", name, got)
 		}
 	}
-	if finding, ok := discover(t.Context(), lookup(map[string]string{"HOME": t.TempDir()})); ok {
-		t.Errorf("found %+v where there is nothing", finding)
+	if finding, err := discover(t.Context(), lookup(map[string]string{"HOME": t.TempDir()})); !errors.Is(err, connector.ErrNothingFound) {
+		t.Errorf("found %+v where there is nothing: %v", finding, err)
 	}
-	if _, ok := discover(t.Context(), connector.Env{}); ok {
-		t.Error("found a cluster without an environment")
+	if _, err := discover(t.Context(), connector.Env{}); !errors.Is(err, connector.ErrNothingFound) {
+		t.Errorf("a cluster without an environment: %v", err)
+	}
+}
+
+func TestDiscoverSaysWhatIsWrongWithWhatItFound(t *testing.T) {
+	good := strings.Replace(kubeconfig, "CURRENT", "one", 1)
+	missing := filepath.Join(t.TempDir(), "missing")
+	for _, test := range []struct{ name, path, want string }{
+		{"no current context", write(t, "config", strings.Replace(kubeconfig, "CURRENT", `""`, 1)), "no current context"},
+		{"another context", write(t, "config", strings.Replace(kubeconfig, "CURRENT", "gone", 1)), `no context "gone" (it has 2 others)`},
+		{"yaml", write(t, "config", good+"users: {"), "is not the YAML or JSON of a kubeconfig"},
+		{"missing", missing, "KUBECONFIG names"},
+		{"folder", t.TempDir(), "is not a file"},
+	} {
+		finding, err := discover(t.Context(), lookup(map[string]string{"KUBECONFIG": test.path}))
+		if err == nil || errors.Is(err, connector.ErrNothingFound) || !strings.Contains(err.Error(), test.want) ||
+			!strings.Contains(err.Error(), test.path) || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %v", test.name, err)
+		}
+		if finding.Config == nil {
+			t.Errorf("%s: no config that flags could mend", test.name)
+		}
+	}
+}
+
+func TestDescribeSaysWhatIsReadInTheEnd(t *testing.T) {
+	path := write(t, "config", strings.Replace(kubeconfig, "CURRENT", "two", 1))
+	env := lookup(map[string]string{"KUBECONFIG": path})
+	for want, change := range map[string]func(*Config){
+		"current context two · namespace default (the context names none)": func(*Config) {},
+		"context one · namespace shop":                                     func(c *Config) { c.Set("context", "one") },
+		"current context two · namespaces a, b":                            func(c *Config) { c.Set("namespaces", "b", "a") },
+		"current context two · all namespaces":                             func(c *Config) { c.Set("namespaces", "*") },
+	} {
+		c := defaultConfig()
+		change(c)
+		if got, err := c.Describe(env); err != nil || got != want {
+			t.Errorf("%q, %v, want %q", got, err, want)
+		}
+	}
+}
+
+func TestPinKeepsMeaningTheSameCluster(t *testing.T) {
+	one := write(t, "config", strings.Replace(kubeconfig, "CURRENT", "one", 1))
+	c := defaultConfig()
+	if err := c.Pin(lookup(map[string]string{"KUBECONFIG": one})); err != nil {
+		t.Fatal(err)
+	}
+	if c.Kubeconfig != one || c.Context != "one" || !cmp.Equal(c.Namespaces, []string{"shop"}) {
+		t.Errorf("by KUBECONFIG: %+v", c)
+	}
+	home := write(t, ".kube/config", strings.Replace(kubeconfig, "CURRENT", "two", 1))
+	c = defaultConfig()
+	if err := c.Pin(lookup(map[string]string{"HOME": filepath.Dir(filepath.Dir(home))})); err != nil {
+		t.Fatal(err)
+	}
+	if c.Kubeconfig != "" || c.Context != "two" || !cmp.Equal(c.Namespaces, []string{"default"}) {
+		t.Errorf("the default file: %+v", c)
+	}
+	// A context of one file with the cluster of another cannot be named.
+	context := write(t, "context", "apiVersion: v1\nkind: Config\ncurrent-context: x\ncontexts: [{name: x, context: {cluster: c, user: u}}]\n")
+	both := lookup(map[string]string{"KUBECONFIG": context + string(filepath.ListSeparator) + one})
+	if err := defaultConfig().Pin(both); err == nil || !strings.Contains(err.Error(), "spread over") {
+		t.Errorf("over two files: %v", err)
+	}
+	if err := defaultConfig().Pin(connector.Env{}); !errors.Is(err, connector.ErrNothingFound) {
+		t.Errorf("of nothing: %v", err)
+	}
+}
+
+func TestCapabilitiesNameTheNamespaces(t *testing.T) {
+	path := write(t, "config", strings.Replace(kubeconfig, "CURRENT", "one", 1))
+	for _, test := range []struct{ set, want []string }{
+		{nil, []string{"shop"}}, {[]string{"b", "a"}, []string{"a", "b"}}, {[]string{"*"}, []string{""}},
+	} {
+		c := defaultConfig()
+		c.Kubeconfig, c.Namespaces = path, test.set
+		conn, err := c.Connect(t.Context(), connector.Env{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		caps := conn.Capabilities()
+		for _, stream := range caps.Streams {
+			var got []string
+			for _, g := range stream.Needs {
+				if len(got) == 0 || got[len(got)-1] != g.Namespace {
+					got = append(got, g.Namespace)
+				}
+				if in := roleFor(g.Namespace); !strings.HasSuffix(g.Rule, "# in "+in) {
+					t.Errorf("rule %q does not say %s", g.Rule, in)
+				}
+			}
+			if !cmp.Equal(got, test.want) {
+				t.Errorf("%v: %s needs %v", test.set, stream.Name, got)
+			}
+		}
+		if len(caps.Identity) != 2 || caps.Identity[0].Resource != "/version" || caps.Identity[1].Namespace != "kube-system" {
+			t.Errorf("identity: %+v", caps.Identity)
+		}
+	}
+}
+
+func TestServersInPodsAreToldApartByTheirAuthority(t *testing.T) {
+	digest := func(ca, host, path string) string {
+		return serverDigest(&rest.Config{Host: host, TLSClientConfig: rest.TLSClientConfig{CAFile: ca}}, path)
+	}
+	one, two := write(t, "ca.crt", "one"), write(t, "ca.crt", "two")
+	const host = "https://10.96.0.1:443"
+	if digest(one, host, "") == digest(two, host, "") {
+		t.Error("two clusters with the usual address have one name")
+	}
+	if digest(one, host, "") != digest(one, "https://other", "") {
+		t.Error("a change of address changes the name")
+	}
+	if digest(one, host, "/k8s/clusters/a") == digest(one, host, "/k8s/clusters/b") {
+		t.Error("two clusters behind one proxy have one name")
 	}
 }
 
@@ -194,8 +309,9 @@ func TestKubeconfigProblemsNeverQuoteTheFile(t *testing.T) {
 	for _, test := range []struct{ name, text, context, want string }{
 		{"none", strings.Replace(kubeconfig, "CURRENT", `""`, 1), "", "no current context"},
 		{"context", good, "three", `no context "three"`},
-		{"yaml", good + "users: {", "", "cannot be read"},
-		{"cluster", strings.Replace(good, "name: c,", "name: other,", 1), "", "cannot be used"},
+		{"yaml", good + "users: {", "", "is not the YAML"},
+		{"cluster", strings.Replace(good, "name: c,", "name: other,", 1), "", `names the cluster "c", which is not there`},
+		{"user", strings.Replace(good, "name: u, user", "name: other, user", 1), "", `names the user "u", who is not there`},
 	} {
 		c := defaultConfig()
 		c.Kubeconfig, c.Context = write(t, "config", test.text), test.context
@@ -486,8 +602,8 @@ func TestRolloutStates(t *testing.T) {
 func TestStateKeepsWhatCouldNotBeListed(t *testing.T) {
 	seenAt, now := at("10:00:00").Time, at("11:00:00").Time
 	prior := state{Version: stateVersion, Looks: []look{
-		{Namespace: "a", Kind: "Deployment", At: seenAt, Seen: []seen{{"u1", "web", "web"}, {"u2", "cart", "cart"}}},
-		{Namespace: "b", Kind: "Deployment", At: seenAt, Seen: []seen{{"u3", "db", "db"}}},
+		{Namespace: "a", Kind: "Deployment", At: seenAt, Seen: []seen{{"u1", "web", "web", 1, nil}, {"u2", "cart", "cart", 1, nil}}},
+		{Namespace: "b", Kind: "Deployment", At: seenAt, Seen: []seen{{"u3", "db", "db", -1, nil}}},
 	}}
 	raw, err := json.Marshal(prior)
 	if err != nil {
@@ -506,18 +622,68 @@ func TestStateKeepsWhatCouldNotBeListed(t *testing.T) {
 	}
 	w := &workload{}
 	w.Object = record.Object{Kind: "Deployment", Namespace: "a", Name: "web", UID: "u1"}
-	w.Service.Name = "web"
+	w.Service.Name, w.Desired = "web", 3
 	next := prior.remember([]*workload{w}, now, wholeA)
 	want := state{Version: stateVersion, Looks: []look{
-		{Namespace: "a", Kind: "Deployment", At: now, Seen: []seen{{"u1", "web", "web"}}}, prior.Looks[1],
+		{Namespace: "a", Kind: "Deployment", At: now, Seen: []seen{{"u1", "web", "web", 3, nil}}}, prior.Looks[1],
 	}}
 	if diff := cmp.Diff(want, next); diff != "" {
 		t.Error(diff)
 	}
-	for _, bad := range []string{"", "{}", `{"version":2}`, "[]"} {
+	for _, bad := range []string{"", "{}", `{"version":3}`, `{"version":2,"looks":[{"seen":[["u"]]}]}`, `{"version":2,"looks":[{"seen":[["u","n","s",1,[],0]]}]}`, "[]"} {
 		if _, err := readState([]byte(bad)); connector.ClassOf(err) != connector.ClassConfig {
 			t.Errorf("state %q: %v", bad, err)
 		}
+	}
+}
+
+func TestTheLastLookIsRecalled(t *testing.T) {
+	revision := func(number int64, scaled, pod time.Time) record.Revision {
+		return record.Revision{UID: "rs", Number: number, Former: []int64{1}, ScaledUp: scaled, FirstPod: pod}
+	}
+	named := func(desired int32, r record.Revision) *workload {
+		w := &workload{}
+		w.Object = record.Object{Kind: "Deployment", Namespace: "a", Name: "web", UID: "u"}
+		w.Desired, w.Revisions = desired, []record.Revision{r}
+		return w
+	}
+	all := func(string, string) bool { return true }
+	first, second := at("10:00:00").Time, at("10:30:00").Time
+	event, pod := at("09:59:58").UTC(), at("09:59:59").UTC()
+	raw, err := json.Marshal(state{}.remember([]*workload{named(2, revision(3, event, pod))}, first, all))
+	if err != nil {
+		t.Fatal(err)
+	}
+	prior, err := readState(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := named(5, revision(3, time.Time{}, at("10:20:00").UTC())) // the Event expired, the pod was replaced
+	prior.recall([]*workload{w}, second)
+	if r := w.Revisions[0]; !r.ScaledUp.Equal(event) || !r.FirstPod.Equal(pod) {
+		t.Errorf("what told of the rollback is forgotten: %+v", r)
+	}
+	if want := (record.Rescaled{From: 2, To: 5, After: first.UTC(), Before: second.UTC()}); w.Rescaled == nil || *w.Rescaled != want {
+		t.Errorf("rescaled %+v", w.Rescaled)
+	}
+	w = named(2, revision(4, time.Time{}, at("10:20:00").UTC()))
+	prior.recall([]*workload{w}, second)
+	if w.Rescaled != nil || !w.Revisions[0].FirstPod.Equal(at("10:20:00").UTC()) {
+		t.Errorf("told of another number: %+v", w.Workload)
+	}
+	w = named(5, revision(3, time.Time{}, time.Time{}))
+	prior.recall([]*workload{w}, time.Time{})
+	if w.Rescaled != nil {
+		t.Error("a window of the past tells of a scaling")
+	}
+	// The state of the version before has no numbers.
+	old, err := readState([]byte(`{"version":1,"looks":[{"namespace":"a","kind":"Deployment","at":"2026-03-01T10:00:00Z","seen":[["u","web","web"]]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	old.recall([]*workload{w}, second)
+	if w.Rescaled != nil || len(old.vanished("c", func(string) bool { return false }, second, all)) != 1 {
+		t.Errorf("version 1: %+v", old)
 	}
 }
 
@@ -558,7 +724,7 @@ func TestPodSignals(t *testing.T) {
 				Name: "app", RestartCount: 4,
 				State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff", Message: "s3cret"}},
 				LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
-					ExitCode: 137, Reason: "OOMKilled", FinishedAt: at("09:59:00"), Message: "s3cret",
+					ExitCode: 137, Reason: "OOMKilled", StartedAt: at("09:58:00"), FinishedAt: at("09:59:00"), Message: "s3cret",
 				}},
 			}, {
 				Name: "odd", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CreateContainerConfigError"}},
@@ -575,7 +741,7 @@ func TestPodSignals(t *testing.T) {
 	want := []string{
 		"evicted  Evicted 10:00:00",
 		"unschedulable  Unschedulable 09:30:00",
-		"crash_loop app CrashLoopBackOff 10:00:00",
+		"crash_loop app CrashLoopBackOff 09:58:00",
 		"oom_killed app/3 OOMKilled 09:59:00",
 		"container_config odd CreateContainerConfigError 10:00:00",
 	}
@@ -691,6 +857,11 @@ func TestCredentialPluginsWork(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer from-the-plugin" || !strings.HasPrefix(r.Header.Get("User-Agent"), "rcactl/") {
 			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		if r.URL.Path == kubeSystemPath {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, `{"kind":"Namespace","apiVersion":"v1","metadata":{"name":"kube-system","uid":"u"}}`)
 			return
 		}
 		_, _ = io.WriteString(w, `{"gitVersion":"v1.37.1"}`)

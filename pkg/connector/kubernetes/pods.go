@@ -11,6 +11,10 @@ import (
 	"github.com/rcactl/rcactl/pkg/record"
 )
 
+// firstStatus is how long the kubelet may take from the start of a pod to its
+// first status.
+const firstStatus = 3 * time.Second
+
 // pod is a pod cut down: what ties it to its workload, what runs, what hurts.
 type pod struct {
 	object    record.Object
@@ -62,7 +66,8 @@ func containerStatuses(p *corev1.Pod) []corev1.ContainerStatus {
 	return slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses, p.Status.EphemeralContainerStatuses)
 }
 
-// podSignals says what hurts in a pod: one signal for a container and class.
+// podSignals says what hurts in a pod: one signal for each key of a container
+// and class: the present end and the one before it are two.
 func podSignals(p *corev1.Pod, cut *pod) []record.Signal {
 	var out []record.Signal
 	add := func(sig record.Signal) {
@@ -74,7 +79,9 @@ func podSignals(p *corev1.Pod, cut *pod) []record.Signal {
 		if sig.Container != "" && sig.Class == record.SignalImagePull {
 			sig.Image = cut.image(sig.Container)
 		}
-		same := func(o record.Signal) bool { return o.Container == sig.Container && o.Class == sig.Class }
+		same := func(o record.Signal) bool {
+			return o.Container == sig.Container && o.Class == sig.Class && o.Key == sig.Key
+		}
 		if !slices.ContainsFunc(out, same) {
 			out = append(out, sig)
 		}
@@ -93,7 +100,7 @@ func podSignals(p *corev1.Pod, cut *pod) []record.Signal {
 		}
 	}
 	for _, status := range containerStatuses(p) {
-		if sig, ok := waitingSignal(status, since); ok {
+		if sig, ok := waitingSignal(status, since, p); ok {
 			add(sig)
 		}
 		// The number tells the containers of one name apart: the first has 0.
@@ -123,7 +130,7 @@ func waitingClass(reason string) (record.SignalClass, bool) {
 
 // waitingSignal reads the waiting state. It has no time of its own: since is
 // when the pod became unready.
-func waitingSignal(status corev1.ContainerStatus, since time.Time) (record.Signal, bool) {
+func waitingSignal(status corev1.ContainerStatus, since time.Time, p *corev1.Pod) (record.Signal, bool) {
 	waiting := status.State.Waiting
 	if waiting == nil {
 		return record.Signal{}, false
@@ -140,12 +147,45 @@ func waitingSignal(status corev1.ContainerStatus, since time.Time) (record.Signa
 	case record.SignalImagePull:
 		sig.Detail = pullDetail(waiting.Message)
 	case record.SignalCrashLoop:
-		sig.Count = status.RestartCount
+		sig.Count, sig.First = status.RestartCount, crashingSince(status, since, p)
 		if last := status.LastTerminationState.Terminated; last != nil {
 			sig.ExitCode = new(last.ExitCode)
 		}
 	}
 	return sig, true
+}
+
+// crashingSince is when a container that crashes again and again began to, as
+// far as its status tells. It is never before a crash can have happened, which
+// the creation of the pod is. After one restart the last end is the only crash.
+// After more the first one is not told: a pod that had been ready stopped being
+// so at about that time (a probe may have noticed first); of one that never was
+// ready the last run is known, which began after a crash.
+func crashingSince(status corev1.ContainerStatus, since time.Time, p *corev1.Pod) time.Time {
+	last := status.LastTerminationState.Terminated
+	switch {
+	case last == nil:
+		return since // the kubelet has forgotten the end: nothing else is left
+	case status.RestartCount <= 1 && !last.FinishedAt.IsZero():
+		return last.FinishedAt.UTC()
+	case wasReady(p, since) && (last.FinishedAt.IsZero() || !since.After(last.FinishedAt.Time)):
+		return since
+	case status.RestartCount > 1 && !last.StartedAt.IsZero():
+		return last.StartedAt.UTC()
+	case !last.FinishedAt.IsZero():
+		return last.FinishedAt.UTC()
+	}
+	return since
+}
+
+// wasReady reports whether a pod had been ready before it became unready: one
+// that never was is unready since the kubelet first took it up.
+func wasReady(p *corev1.Pod, since time.Time) bool {
+	taken := p.CreationTimestamp.Time
+	if p.Status.StartTime != nil {
+		taken = p.Status.StartTime.Time
+	}
+	return since.Sub(taken) > firstStatus
 }
 
 // exitSignal reads an end of a container that was a failure.

@@ -311,17 +311,16 @@ func TestARollbackIsToldWithItsTimeAndManager(t *testing.T) {
 	want := []string{
 		"testbed/NS/web-service create | - -> 1 shop/web:1.0.0 | superseded | creation_timestamp | by helm",
 		"testbed/NS/web-service rollout | 1 shop/web:1.0.0 -> 2 shop/web:2.0.0 | superseded | creation_timestamp | by -", // the undo took the field over
-		"testbed/NS/web-service rollback | 2 shop/web:2.0.0 -> 3[1] shop/web:1.0.0 | complete | event | by kubectl-rollout",
+		"testbed/NS/web-service rollback | 2 shop/web:2.0.0 -> 3[1] shop/web:1.0.0 | complete | pod_creation | by kubectl-rollout",
 	}
 	events, _ := c.collect(c.config(), request(), env())
 	c.expectLines(changes(events), want...)
 
-	// When the Events have expired the field manager still tells, and the id
-	// stays.
+	// Without Events and pods the field manager still tells, and the id stays.
 	config := c.config()
 	config.Streams = []string{record.StreamWorkloads}
 	without, _ := c.collect(config, request(), env())
-	want[2] = strings.Replace(want[2], "event", "managed_fields", 1)
+	want[2] = strings.Replace(want[2], "pod_creation", "managed_fields", 1)
 	c.expectLines(changes(without), want...)
 	if n := len(without); n != 3 || without[2].ID != changes(events)[2].ID {
 		t.Error("without Events the rollback has another id")
@@ -414,10 +413,10 @@ func TestStatefulSetAndDaemonSetRollbacks(t *testing.T) {
 	c.expectLines(changes(events),
 		"testbed/NS/agent-service create | - -> - | superseded | creation_timestamp | by helm",
 		"testbed/NS/agent-service rollout | - -> 2 shop/db:2 | superseded | creation_timestamp | by -",
-		"testbed/NS/agent-service rollback | 2 shop/db:2 -> 3 shop/db:1 | complete | managed_fields | by kubectl-set",
+		"testbed/NS/agent-service rollback | 2 shop/db:2 -> 3 shop/db:1 | complete | pod_creation | by kubectl-set",
 		"testbed/NS/db-service create | - -> - | superseded | creation_timestamp | by helm",
 		"testbed/NS/db-service rollout | - -> 2 shop/db:2 | superseded | creation_timestamp | by -",
-		"testbed/NS/db-service rollback | 2 shop/db:2 -> 3 shop/db:1 | complete | managed_fields | by kubectl-set",
+		"testbed/NS/db-service rollback | 2 shop/db:2 -> 3 shop/db:1 | complete | pod_creation | by kubectl-set",
 	)
 }
 
@@ -499,7 +498,7 @@ func TestAMissingGrantIsCoverage(t *testing.T) {
 		if cov.Status != connector.Failed || cov.Class != connector.ClassForbidden || len(cov.Missing) != 1 {
 			t.Fatalf("coverage: %+v", cov)
 		}
-		want := connector.Grant{Verb: "list", Resource: "pods", Namespace: c.ns, Rule: `- {apiGroups: [""], resources: ["pods"], verbs: ["list"]}`}
+		want := connector.Grant{Verb: "list", Resource: "pods", Namespace: c.ns, Rule: `- {apiGroups: [""], resources: ["pods"], verbs: ["list"]}  # in a Role in the namespace ` + c.ns}
 		if cov.Missing[0] != want {
 			t.Errorf("grant %+v", cov.Missing[0])
 		}
@@ -852,8 +851,112 @@ func TestIdentityIsTheClusterAndItsClock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if id.Target != string(kubeSystem.UID) || !strings.HasPrefix(id.Version, "v1.") || !id.Skew.Measured || id.Skew.Offset.Abs() > 2*time.Second {
+	if id.Target != string(kubeSystem.UID) || len(id.Aliases) != 1 || !strings.HasPrefix(id.Aliases[0], "server-") || !strings.HasPrefix(id.Version, "v1.") || !id.Skew.Measured || id.Skew.Offset.Abs() > 2*time.Second {
 		t.Errorf("identity %+v", id)
+	}
+	// The label of service keys changes nothing about what the cluster is; two
+	// clusters with one label are two.
+	config.ClusterID = "prod"
+	labelled, err := c.connect(config, env()).(connector.Identifier).Identity(t.Context())
+	if err != nil || labelled.Target != id.Target {
+		t.Errorf("with a label: %+v, %v", labelled, err)
+	}
+	// A credential that may not read kube-system knows it by the other name.
+	config.Kubeconfig = c.srv.ServiceAccountKubeconfig(t, c.ns, "poor", readRules())
+	poor, err := c.connect(config, env()).(connector.Identifier).Identity(t.Context())
+	if err != nil || poor.Target != id.Aliases[0] || len(poor.Aliases) != 0 {
+		t.Errorf("without the grant: %+v, %v", poor, err)
+	}
+}
+
+func TestAnotherLabelOfServiceKeysIsNoted(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	c.deploy("web", "shop/web:1.0.0")
+	config := c.config()
+	config.ClusterID = ""
+	_, first := c.collect(config, request(), env())
+	config.Kubeconfig = c.srv.ServiceAccountKubeconfig(t, c.ns, "poor", readRules())
+	next := request()
+	next.State, next.Incremental = first.State, true
+	_, second := c.collect(config, next, env())
+	if !noted(second, "Service keys began with") || noted(first, "Service keys began with") {
+		t.Errorf("notes: %q, then %q", first.Notes, second.Notes)
+	}
+}
+
+func noted(r connector.Result, text string) bool {
+	return slices.ContainsFunc(r.Notes, func(n string) bool { return strings.Contains(n, text) })
+}
+
+func TestAnEmptyNamespaceIsNoted(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	for _, test := range []struct{ ns, want string }{
+		{"no-such-" + c.ns[:10], "holds no objects that are read: is the name right?"}, {c.ns, ""},
+	} {
+		config := c.config()
+		config.Namespaces = []string{test.ns}
+		if test.want == "" {
+			c.deploy("web", "shop/web:1.0.0")
+		}
+		_, result := c.collect(config, request(), env())
+		if noted(result, "namespace "+test.ns+" holds") != (test.want != "") || !noted(result, test.want) || !noted(result, "Read: namespace "+test.ns+".") {
+			t.Errorf("%s: %q", test.ns, result.Notes)
+		}
+	}
+}
+
+func TestAScalingWithoutAnEventIsToldByTwoLooks(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	c.deploy("web", "shop/web:1.0.0")
+	config := c.config()
+	config.Streams = []string{record.StreamWorkloads} // as if the Events were gone
+	first, result := c.collect(config, request(), env())
+	if len(changes(first)) != 1 || !noted(result, "Of scalings before the first look") {
+		t.Errorf("the first look: %d changes, %q", len(changes(first)), result.Notes)
+	}
+	if _, err := c.client.AppsV1().Deployments(c.ns).Patch(t.Context(), "web", types.MergePatchType, []byte(`{"spec":{"replicas":4}}`),
+		metav1.PatchOptions{FieldManager: "kubectl"}, "scale"); err != nil {
+		t.Fatal(err)
+	}
+	c.awaitRollout("web")
+	next := request()
+	next.Window.End = next.Window.End.Add(2 * time.Second)
+	next.State, next.Incremental = result.State, true
+	events, _ := c.collect(config, next, env())
+	told := changes(events)[1:]
+	c.expectLines(told, "testbed/NS/web-service scale | - -> - | unknown | snapshot | by kubectl")
+	if len(told) == 1 {
+		d := told[0].Deployment
+		if *d.Replicas.From != 2 || d.Replicas.To != 4 || d.Started != nil || d.NotBefore == nil || d.NotAfter == nil {
+			t.Errorf("%+v", d)
+		}
+	}
+}
+
+func TestAServiceThatMatchesNothingIsNoted(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	c.deploy("web", "shop/web:1.0.0")
+	req := request()
+	req.Scope.Services = []string{c.ns + "/web-service", c.ns + "/typo", "elsewhere/web"}
+	_, result := c.collect(c.config(), req, env())
+	var got []string
+	for _, n := range result.Notes {
+		if strings.Contains(n, "The service") || strings.Contains(n, "the service") {
+			got = append(got, strings.ReplaceAll(n, c.ns, "NS"))
+		}
+	}
+	want := []string{
+		`The service "elsewhere/web" is in a namespace that is not read (read: namespace NS): add the namespace, or correct the name.`,
+		`Nothing that was read belongs to the service "NS/typo": is the name right?`,
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("notes %q", got)
 	}
 }
 

@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -10,13 +11,16 @@ import (
 	"github.com/rcactl/rcactl/pkg/record"
 )
 
-// stateVersion changes when an older program could misread the state.
-const stateVersion = 1
+// stateVersion changes when an older program could misread the state. Version 1
+// had no numbers of replicas, no starts and no label.
+const stateVersion = 2
 
 // state is what the next look is compared with: the workloads that were there.
 // A namespace and kind that could not be listed in full keeps its older look.
 type state struct {
-	Version int    `json:"version"`
+	Version int `json:"version"`
+	// Cluster is the label of service keys.
+	Cluster string `json:"cluster,omitempty"`
 	Looks   []look `json:"looks"`
 }
 
@@ -28,8 +32,56 @@ type look struct {
 	Seen      []seen    `json:"seen"`
 }
 
-// seen is a workload: uid, name, service.
-type seen [3]string
+// seen is a workload. Its JSON is an array, since there are many: uid, name,
+// service, desired replicas, starts. The last two may be missing.
+type seen struct {
+	UID, Name, Service string
+	// Desired is spec.replicas, -1 when it is not known.
+	Desired int32
+	Starts  []start
+}
+
+// start is what told when a revision that was there before came back: Events
+// expire and pods are replaced, and what was told once must not be told another
+// way in every run.
+type start struct {
+	UID    string `json:"uid"`
+	Number int64  `json:"n"`
+	// Scaled and Pod are Revision.ScaledUp and Revision.FirstPod.
+	Scaled time.Time `json:"scaled,omitzero"`
+	Pod    time.Time `json:"pod,omitzero"`
+}
+
+// MarshalJSON writes the array.
+func (s seen) MarshalJSON() ([]byte, error) {
+	array := []any{s.UID, s.Name, s.Service, s.Desired}
+	if len(s.Starts) > 0 {
+		array = append(array, s.Starts)
+	}
+	return json.Marshal(array)
+}
+
+// UnmarshalJSON reads the array of this version and of version 1.
+func (s *seen) UnmarshalJSON(raw []byte) error {
+	*s = seen{Desired: -1}
+	var array []json.RawMessage
+	if err := json.Unmarshal(raw, &array); err != nil {
+		return err
+	}
+	fields := []any{&s.UID, &s.Name, &s.Service, &s.Desired, &s.Starts}
+	if len(array) < 3 || len(array) > len(fields) {
+		return errNotSeen
+	}
+	for i, field := range array {
+		if err := json.Unmarshal(field, fields[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// errNotSeen says that a workload of a state has too few or too many fields.
+var errNotSeen = errors.New("not a workload of a state")
 
 // readState reads what Collect gave out before; nil gives an empty state.
 func readState(raw []byte) (state, error) {
@@ -37,7 +89,7 @@ func readState(raw []byte) (state, error) {
 		return state{Version: stateVersion}, nil
 	}
 	var st state
-	if err := json.Unmarshal(raw, &st); err != nil || st.Version != stateVersion {
+	if err := json.Unmarshal(raw, &st); err != nil || st.Version < 1 || st.Version > stateVersion {
 		return state{}, connector.Errorf(connector.ClassConfig, err,
 			"the state of the last run is not one of this version of rcactl; remove the cursor of this connector to start anew")
 	}
@@ -46,7 +98,7 @@ func readState(raw []byte) (state, error) {
 
 // remember makes the state of this look. whole says which lists were complete.
 func (st state) remember(workloads []*workload, at time.Time, whole func(kind, namespace string) bool) state {
-	next := state{Version: stateVersion}
+	next := state{Version: stateVersion, Cluster: st.Cluster}
 	for _, l := range st.Looks {
 		if !whole(l.Kind, l.Namespace) {
 			next.Looks = append(next.Looks, l)
@@ -62,12 +114,65 @@ func (st state) remember(workloads []*workload, at time.Time, whole func(kind, n
 			next.Looks = append(next.Looks, look{Namespace: o.Namespace, Kind: o.Kind, At: at.UTC()})
 			current = &next.Looks[len(next.Looks)-1]
 		}
-		current.Seen = append(current.Seen, seen{o.UID, o.Name, w.Service.Name})
+		current.Seen = append(current.Seen, seen{o.UID, o.Name, w.Service.Name, w.Desired, starts(w)})
 	}
 	slices.SortStableFunc(next.Looks, func(a, b look) int {
 		return strings.Compare(a.Namespace+"/"+a.Kind, b.Namespace+"/"+b.Kind)
 	})
 	return next
+}
+
+// starts keeps what told of revisions that were there before. A
+// ControllerRevision does not say whether it was, but the first one was not.
+func starts(w *workload) []start {
+	var out []start
+	for _, r := range w.Revisions {
+		again := len(r.Former) > 0 || w.Object.Kind != "Deployment" && r.Number > 1
+		if again && (!r.ScaledUp.IsZero() || !r.FirstPod.IsZero()) {
+			out = append(out, start{r.UID, r.Number, r.ScaledUp, r.FirstPod})
+		}
+	}
+	return out
+}
+
+// recall adds to the workloads what the last look knew of them: another number
+// of replicas, and when revisions came back. at is the time of this look; a
+// zero one is none, and then numbers are not compared.
+func (st state) recall(workloads []*workload, at time.Time) {
+	type known struct {
+		seen
+		at time.Time
+	}
+	before := map[string]known{}
+	for _, l := range st.Looks {
+		for _, s := range l.Seen {
+			before[s.UID] = known{s, l.At}
+		}
+	}
+	for _, w := range workloads {
+		k, ok := before[w.Object.UID]
+		if !ok {
+			continue
+		}
+		if k.Desired >= 0 && w.Desired >= 0 && k.Desired != w.Desired && at.After(k.at) {
+			w.Rescaled = &record.Rescaled{From: k.Desired, To: w.Desired, After: k.at.UTC(), Before: at.UTC()}
+		}
+		for _, s := range k.Starts {
+			for i := range w.Revisions {
+				if r := &w.Revisions[i]; r.UID == s.UID && r.Number == s.Number {
+					r.ScaledUp, r.FirstPod = earlier(r.ScaledUp, s.Scaled), earlier(r.FirstPod, s.Pod)
+				}
+			}
+		}
+	}
+}
+
+// earlier gives the earlier of two times, of which zero is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b.UTC()
+	}
+	return a
 }
 
 // vanished lists the workloads that were there at the last look and are not
@@ -79,12 +184,12 @@ func (st state) vanished(cluster string, there func(uid string) bool, at time.Ti
 			continue
 		}
 		for _, s := range l.Seen {
-			if there(s[0]) {
+			if there(s.UID) {
 				continue
 			}
 			out = append(out, record.Workload{
-				Object:   record.Object{Cluster: cluster, Kind: l.Kind, Namespace: l.Namespace, Name: s[1], UID: s[0]},
-				Service:  record.Service{Name: s[2], Basis: "snapshot"},
+				Object:   record.Object{Cluster: cluster, Kind: l.Kind, Namespace: l.Namespace, Name: s.Name, UID: s.UID},
+				Service:  record.Service{Name: s.Service, Basis: "snapshot"},
 				Vanished: &record.Vanished{After: l.At.UTC(), Before: at.UTC()},
 			})
 		}

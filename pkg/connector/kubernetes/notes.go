@@ -1,0 +1,100 @@
+package kubernetes
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rcactl/rcactl/pkg/record"
+)
+
+// writeNotes says what was read and what this look could not know.
+func (c *collection) writeNotes(j *joined) {
+	c.note("Read: %s.", c.where)
+	c.noteIdentity()
+	c.noteScope()
+	c.noteEmpty()
+	streams := c.config.streams()
+	if slices.Contains(streams, record.StreamWorkloads) {
+		c.noteWorkloads(j)
+	}
+	if slices.Contains(streams, record.StreamPods) {
+		c.note("Container status is that of the moment of the look: of each container only the present state and the last end are known.")
+	}
+	if slices.Contains(streams, record.StreamConfigMaps) {
+		c.note("Of ConfigMaps only the last change by each field manager is known, and not which keys it changed.")
+	}
+}
+
+func (c *collection) note(format string, args ...any) {
+	c.notes = append(c.notes, fmt.Sprintf(format, args...))
+}
+
+// noteIdentity says when service keys are not stable, or have just changed.
+func (c *collection) noteIdentity() {
+	if c.clusterID == c.serverName() {
+		c.note(guessedIDNote)
+	}
+	if before := c.prior.Cluster; before != "" && before != c.clusterID {
+		c.note("%s", relabelledNote(before, c.clusterID))
+	}
+}
+
+// noteScope names the services of the command line that nothing belongs to.
+func (c *collection) noteScope() {
+	for _, service := range slices.Compact(slices.Sorted(slices.Values(c.req.Scope.Services))) {
+		ns, _, _ := strings.Cut(service, "/")
+		switch {
+		case !slices.Contains(c.scope.namespaces, ns):
+			c.note("The service %q is in a namespace that is not read (read: %s): add the namespace, or correct the name.", service, c.where)
+		case !c.scope.services[service]:
+			c.note("Nothing that was read belongs to the service %q: is the name right?", service)
+		}
+	}
+}
+
+// noteEmpty names the namespaces that gave nothing: a namespace that does not
+// exist is answered like one that is empty.
+func (c *collection) noteEmpty() {
+	for _, ns := range c.scope.namespaces {
+		whole, objects, standing := false, 0, 0
+		for _, j := range c.jobs {
+			if j.namespace == ns {
+				whole = whole || j.whole()
+				objects, standing = objects+j.objects, standing+j.standing
+			}
+		}
+		switch {
+		case ns == "" || !whole || objects > standing:
+		case standing > 0:
+			c.note("namespace %s holds nothing that is read but %s, which every namespace has: is it the one that was meant?", ns, rootCA)
+		default:
+			c.note("namespace %s holds no objects that are read: is the name right?", ns)
+		}
+	}
+}
+
+// noteWorkloads says what one look at workloads cannot know.
+func (c *collection) noteWorkloads(j *joined) {
+	switch {
+	case c.req.State == nil:
+		c.note("This is the first look: workloads that were deleted before it cannot be seen. The next run compares with it.")
+		c.note("Of scalings before the first look only those are known whose Event is still kept (for an hour by default) and was not combined with others. " +
+			"The next run compares the numbers of replicas.")
+	case c.lookedAt().IsZero():
+		c.note("The window ended in the past: workloads that were deleted or scaled since the last look are not told, because a list shows the present.")
+	}
+	short := 0
+	for _, w := range j.workloads {
+		if w.history < 2 {
+			short++
+		}
+	}
+	switch short {
+	case 0:
+	case 1:
+		c.note("1 workload keeps fewer than two old revisions (revisionHistoryLimit): its older rollouts cannot be seen.")
+	default:
+		c.note("%d workloads keep fewer than two old revisions (revisionHistoryLimit): their older rollouts cannot be seen.", short)
+	}
+}
