@@ -113,6 +113,10 @@ func DecodeBundle(data []byte) (Bundle, error) {
 	if err := json.Unmarshal(data, &in); err != nil {
 		return Bundle{}, fmt.Errorf("%w bundle: %w", ErrMalformed, err)
 	}
+	// JSON takes white space there; nobody signed it.
+	if data[len(data)-1] != '}' {
+		return Bundle{}, fmt.Errorf("%w bundle: white space follows the end", ErrMalformed)
+	}
 	b, err := in.bundle()
 	if err != nil {
 		return Bundle{}, fmt.Errorf("%w bundle: %w", ErrMalformed, err)

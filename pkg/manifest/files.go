@@ -27,8 +27,9 @@ var errNotRegular = errors.New("not a regular file")
 
 // walk lists the regular files below root with their sizes, without the two
 // manifests. Links and other special files become findings: a verifier must
-// never be led out of the directory, nor hang on a pipe.
-func walk(ctx context.Context, root *os.Root) (sizes map[string]int64, findings []Finding, err error) {
+// never be led out of the directory, nor hang on a pipe. So do directories that
+// hold none of the subjects: names, too, can carry what nobody signed.
+func walk(ctx context.Context, root *os.Root, subjects []Subject) (sizes map[string]int64, findings []Finding, err error) {
 	sizes = map[string]int64{}
 	seen := 0
 	err = fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
@@ -41,7 +42,15 @@ func walk(ctx context.Context, root *os.Root) (sizes map[string]int64, findings 
 		if seen++; seen > maxEntries {
 			return fmt.Errorf("more than %d names in one run directory", maxEntries)
 		}
-		if entry.IsDir() || name == run.ManifestFile || name == run.BundleFile {
+		if entry.IsDir() {
+			if !belongs(name, subjects) {
+				findings = append(findings, Finding{
+					Code: CodeFileUnexpected, File: name, Message: "is a directory that holds no file of the manifest",
+				})
+			}
+			return nil
+		}
+		if name == run.ManifestFile || name == run.BundleFile {
 			return nil
 		}
 		if !entry.Type().IsRegular() {
@@ -61,10 +70,17 @@ func walk(ctx context.Context, root *os.Root) (sizes map[string]int64, findings 
 	return sizes, findings, err
 }
 
+// belongs reports whether a run has this directory: its own, the one of the
+// evidence, which is there without any too, and those of subjects.
+func belongs(dir string, subjects []Subject) bool {
+	return dir == "." || dir == run.EvidenceDir ||
+		slices.ContainsFunc(subjects, func(s Subject) bool { return strings.HasPrefix(s.Name, dir+"/") })
+}
+
 // checkFiles compares what is in the directory with what the statement says.
 // pruned tells which files may be missing.
 func checkFiles(ctx context.Context, root *os.Root, subjects []Subject, pruned func(string) bool) (ok, gone int, findings []Finding, err error) {
-	sizes, findings, err := walk(ctx, root)
+	sizes, findings, err := walk(ctx, root, subjects)
 	if err != nil {
 		return 0, 0, nil, err
 	}

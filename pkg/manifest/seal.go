@@ -105,7 +105,7 @@ func sameFiles(ctx context.Context, dir string, subjects []Subject) error {
 		return err
 	}
 	defer root.Close()
-	found, findings, err := walk(ctx, root)
+	found, findings, err := walk(ctx, root, subjects)
 	if err != nil {
 		return err
 	}
