@@ -49,6 +49,10 @@ func Run(ctx context.Context, o Options) (Outcome, error) {
 		return Outcome{}, err
 	}
 	defer r.end()
+	// One deadline for waiting and asking together. What came of it is then
+	// signed, in the time that was kept back and a little more if need be.
+	timely, stop := context.WithTimeout(ctx, r.Timeout-reserve(r.Timeout))
+	defer stop()
 	// Stages before the rename can be interrupted, those after it not.
 	unstoppable := context.WithoutCancel(ctx)
 	for _, stage := range []struct {
@@ -56,10 +60,10 @@ func Run(ctx context.Context, o Options) (Outcome, error) {
 		ctx   context.Context
 		do    func(context.Context) error
 	}{
-		{"open the ledger", ctx, r.openLedger},
-		{"read the cursors", ctx, r.recall},
-		{"make the run directory", ctx, r.create},
-		{"ask the sources", ctx, r.ask},
+		{"open the ledger", timely, r.openLedger},
+		{"read the cursors", timely, r.recall},
+		{"make the run directory", timely, r.create},
+		{"ask the sources", timely, r.ask},
 		{"finish the evidence", ctx, r.finish},
 		{"prepare the cursors", ctx, r.stageCursors},
 		{"sign", ctx, r.seal},
@@ -154,20 +158,21 @@ func reserve(timeout time.Duration) time.Duration {
 	return min(max(timeout/10, min(time.Second, timeout/2)), 10*time.Second)
 }
 
-// ask lets all sources collect side by side and ends when the last has ended.
+// ask lets all sources collect side by side and ends when the last has ended,
+// which is soon after ctx is done.
 func (r *session) ask(ctx context.Context) error {
 	spare := reserve(r.Timeout)
 	r.until = r.Now().UTC().Truncate(time.Microsecond)
 	if r.Window != nil {
 		r.until = r.Window.End
 	}
-	deadline, stop := context.WithTimeout(ctx, r.Timeout-spare)
+	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	a := asking{
 		options: r.Options, end: r.until, grace: min(spare/2, 2*time.Second), log: r.log,
 		write: func(name string, line redact.Redacted) error {
 			err := r.write(name, line)
-			if err != nil {
+			if errors.Is(err, errBroken) {
 				stop() // a full disk is everybody's
 			}
 			return err
@@ -181,8 +186,8 @@ func (r *session) ask(ctx context.Context) error {
 			defer func() { <-slots }()
 			r.observe(Progress{Source: s.Name})
 			r.log.Debug("source starts", "source", s.Name, "skipped", s.Skip != "")
-			s.ask(deadline, a)
-			p := s.progress()
+			s.ask(ctx, a)
+			p := r.progress(s)
 			r.log.Info("source ended", "source", s.Name, "status", p.Status, "class", p.Class,
 				"records", p.Records, "events", p.Events, "requests", p.Requests, "took", p.Took)
 			r.observe(p)
@@ -204,11 +209,16 @@ func (r *session) write(name string, line redact.Redacted) error {
 	r.out.Lock()
 	defer r.out.Unlock()
 	if r.broken != nil {
-		return r.broken
+		return errBroken
 	}
-	if err := r.writer.Append(name, line); err != nil {
+	err := r.writer.Append(name, line)
+	if errors.Is(err, run.ErrName) {
+		// Nobody else writes there, so that it is this source's trouble alone.
+		return connector.Errorf(connector.ClassConfig, err, "%v", err)
+	}
+	if err != nil {
 		r.broken = err
-		return err
+		return errBroken
 	}
 	if r.Evidence != nil {
 		r.Evidence(line.Event())
@@ -216,10 +226,30 @@ func (r *session) write(name string, line redact.Redacted) error {
 	return nil
 }
 
+// errBroken is what a source gets when the run cannot be written any more. What
+// is wrong with the disk is for the run to say.
+var errBroken = errors.New("the run cannot be written")
+
+// stopped is said of a source in place of an error that is not its own.
+const stopped = "stopped, because the run could not be written"
+
+// progress is how a source ended. One that was stopped because the run cannot
+// be written has done nothing wrong.
+func (r *session) progress(s *source) Progress {
+	p := s.progress()
+	r.out.Lock()
+	defer r.out.Unlock()
+	if r.broken != nil && (errors.Is(s.err, errBroken) || connector.ClassOf(s.err) == connector.ClassCanceled) {
+		p.Class, p.Error = connector.ClassNone, stopped
+	}
+	return p
+}
+
 func (s *source) progress() Progress {
 	p := Progress{
 		Source: s.Name, Status: s.status, Class: connector.ClassOf(s.err), Error: message(s.err),
 		Target: s.identity.Target, Version: s.identity.Version, Events: s.tallies.events, Took: s.took,
+		Skew: noticeable(s.identity.Skew),
 	}
 	if s.Skip != "" {
 		p.Error = s.Skip

@@ -17,6 +17,11 @@ import (
 //
 // A panic in a goroutine that do itself started cannot be caught here.
 func isolate[T any](ctx context.Context, grace time.Duration, log *slog.Logger, what string, do func(context.Context) (T, error)) (T, error) {
+	if err := ctx.Err(); err != nil {
+		// One that hangs would cost the grace once more.
+		var none T
+		return none, connector.Errorf(connector.ClassOf(err), err, "the run was over before the connector was asked to %s", what)
+	}
 	type answer struct {
 		value T
 		err   error

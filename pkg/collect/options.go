@@ -41,8 +41,9 @@ type Options struct {
 	Since time.Duration
 	// Scope narrows the run. A narrowed run moves no cursor.
 	Scope connector.Scope
-	// Timeout bounds the whole run; zero means DefaultTimeout. The connectors
-	// get a little less, so that what they found can still be signed.
+	// Timeout bounds the whole run, waiting for another one included; zero means
+	// DefaultTimeout. The connectors get a little less, so that what they found
+	// can still be signed.
 	Timeout time.Duration
 	// Limits bounds what one source may write.
 	Limits Limits
@@ -131,6 +132,9 @@ type Progress struct {
 	Records, Events, Requests int
 	// Took is how long it took.
 	Took time.Duration
+	// Skew is how far the source's clock is ahead of ours (negative: behind); zero
+	// when it was not measured, or is less than what moves a window (2 s).
+	Skew time.Duration
 }
 
 // Outcome is a run that was put in place. It may be partial or failed; then it

@@ -15,6 +15,10 @@ const (
 	// it the reading is not better than the clock: HTTP dates have whole seconds
 	// and a request takes time.
 	skewThreshold = 2 * time.Second
+	// maxSkew is the largest clock offset that can be worked with. Beyond it one
+	// of the clocks, or the reading, is wrong in a way that says nothing of the
+	// times in the source's records: a proxy may have stamped the answer.
+	maxSkew = 10 * time.Minute
 	// maxCatchUp bounds how far back a stream is read that has not been answered
 	// in full for long, so that a grant which nobody gives does not make each
 	// run longer than the last.
@@ -114,6 +118,15 @@ func intended(o Options, end time.Time, m memory) plan {
 	return p
 }
 
+// noticeable is the offset of a source's clock when it is large enough to move
+// windows, else zero.
+func noticeable(s connector.Skew) time.Duration {
+	if !s.Measured || s.Offset.Abs() < skewThreshold {
+		return 0
+	}
+	return s.Offset
+}
+
 // asked is the window that a stream was, or would have been, asked for.
 func (p plan) asked(stream string) window.Window {
 	if w, ok := p.streams[stream]; ok {
@@ -126,9 +139,7 @@ func (p plan) asked(stream string) window.Window {
 // it; else each stream goes on from where it was last answered in full.
 func planFor(o Options, end time.Time, caps connector.Capabilities, m memory, skew connector.Skew) (plan, error) {
 	p := plan{streams: map[string]window.Window{}}
-	if skew.Measured && skew.Offset.Abs() >= skewThreshold {
-		p.offset = skew.Offset
-	}
+	p.offset = noticeable(skew)
 	if o.Window != nil {
 		p.window = *o.Window
 		for _, s := range caps.Streams {

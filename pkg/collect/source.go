@@ -152,9 +152,29 @@ func (s *source) settle(o Options) {
 		s.notes = append(s.notes, "the run was narrowed to some services, so the cursor was not moved")
 	}
 	for _, stream := range s.caps.Streams {
-		s.coverage = append(s.coverage, s.cover(stream.Name))
+		c := s.cover(stream.Name)
+		if stream.Incremental {
+			c = s.doubt(c)
+		}
+		s.coverage = append(s.coverage, c)
 	}
 	s.status = s.sum()
+}
+
+// doubt takes completeness away from an answer for a window of time when the two
+// clocks are too far apart to tell which window it was. The cursor stays.
+func (s *source) doubt(c connector.Coverage) connector.Coverage {
+	offset := noticeable(s.identity.Skew)
+	if offset.Abs() <= maxSkew || c.Status != connector.Complete && c.Status != connector.Partial {
+		return c
+	}
+	direction := "ahead of"
+	if offset < 0 {
+		direction = "behind"
+	}
+	return worse(c, connector.ClassProtocol, fmt.Sprintf(
+		"the source's clock is %s %s ours, so that it may have been asked for the wrong window; set the clocks right, the next run asks again",
+		offset.Abs().Round(time.Second), direction))
 }
 
 // cover is what is stated of one stream.
@@ -241,6 +261,8 @@ func message(err error) string {
 	switch {
 	case err == nil:
 		return ""
+	case errors.Is(err, errBroken):
+		return stopped
 	case errors.As(err, &shown):
 		return shown.Message
 	case errors.Is(err, context.DeadlineExceeded):

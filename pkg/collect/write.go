@@ -42,10 +42,8 @@ func (e *LeakError) Error() string {
 }
 
 func (r *session) openLedger(ctx context.Context) error {
-	// Another run of this state may be under way; it is worth waiting for, but
-	// no longer than a run takes.
-	ctx, stop := context.WithTimeout(ctx, r.Timeout)
-	defer stop()
+	// Another run of this state may be under way. It is worth waiting for, as
+	// long as there is time left to ask the sources.
 	keys := r.Keys
 	if r.Signer != nil {
 		keys = append([]crypto.PublicKey{r.Signer.Public()}, keys...)
@@ -54,6 +52,9 @@ func (r *session) openLedger(ctx context.Context) error {
 	r.ledger, err = manifest.OpenLedger(ctx, r.StateDir, r.RunsDir, manifest.LedgerOptions{Init: r.LedgerInit, Keys: keys, Random: r.Rand, Waiting: r.Waiting})
 	if err != nil {
 		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("no time is left to ask a source: %w; raise --timeout (%s)", err, r.Timeout)
 	}
 	r.log.Debug("the ledger is open", "sequence", int64(r.ledger.Next().Sequence), "new", r.ledger.Genesis())
 	for _, name := range r.ledger.Adopted() {
