@@ -26,6 +26,9 @@ func (e *sendError) Error() string { return e.err.Error() }
 // Unwrap gives the cause.
 func (e *sendError) Unwrap() error { return e.err }
 
+// Timeout says whether it was waited for in vain; *url.Error asks for it.
+func (e *sendError) Timeout() bool { return isTimeout(e.err) }
+
 // hostPort is where a URL leads, without its user, path and query.
 func hostPort(u *url.URL) string {
 	port := u.Port()
