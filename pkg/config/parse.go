@@ -63,6 +63,7 @@ func (d decoder) config(root *node, types Types) *Config {
 		return nil
 	}
 	if f := root.field("connectors"); f != nil && f.val.kind == isMapping {
+		d.twins(f.val.fields)
 		cfg.Connectors = make([]Instance, 0, len(f.val.fields))
 		for _, entry := range f.val.fields {
 			if instance, ok := d.instance(entry, path{"connectors", entry.name}, types, root.field("cluster_id")); ok {
@@ -75,6 +76,21 @@ func (d decoder) config(root *node, types Types) *Config {
 	}
 	d.fill(cfg, root, d.schema.root, nil)
 	return cfg
+}
+
+// twins finds connectors whose keys give the same file names: "/" is written as
+// "-" there, and some file systems do not tell case apart.
+func (d decoder) twins(entries []field) {
+	first := map[string]field{}
+	for _, entry := range entries {
+		stem := strings.ToLower(strings.ReplaceAll(entry.name, "/", "-"))
+		if twin, ok := first[stem]; ok {
+			d.add(ruleConnectorTwin, entry.pos, path{"connectors", entry.name}, "rename one of the two",
+				"would share its files with %s on line %d: the keys differ only in case, or in / and -", shown(twin.name), twin.pos.line)
+			continue
+		}
+		first[stem] = entry
+	}
 }
 
 // instance decodes one connector when nothing is wrong with it so far. What the

@@ -19,26 +19,38 @@ func (p path) within(top path) bool {
 	return len(p) >= len(top) && slices.Equal(p[:len(top)], top)
 }
 
-// String joins keys with dots: connectors.kubernetes.namespaces[0].
-func (p path) String() string {
+// text joins keys with dots: connectors.kubernetes.namespaces[0]. Keys that are
+// hidden are not shown.
+func (p path) text(hidden map[string]bool) string {
 	var b strings.Builder
 	for i, step := range p {
 		isItem := strings.HasPrefix(step, "[")
 		if i > 0 && !isItem {
 			b.WriteByte('.')
 		}
-		b.WriteString(shown(step))
+		if hidden[step] {
+			b.WriteString(notShown)
+			continue
+		}
+		b.WriteString(escaped(step))
 	}
 	return b.String()
 }
 
-// shown makes a key fit to print: control characters are escaped, so that a
-// file cannot write to somebody's terminal, and long ones are cut.
+// notShown stands for a key that may be a credential which slipped to the left of
+// its colon.
+const notShown = "(a key that is not shown)"
+
+// shown makes a single key fit to print.
 func shown(key string) string {
-	const longest = 80
-	if runes := []rune(key); len(runes) > longest {
-		key = string(runes[:longest]) + "…"
+	if credentials(map[string]bool{key: true})[key] {
+		return notShown
 	}
+	return escaped(key)
+}
+
+// escaped keeps a file from writing to somebody's terminal.
+func escaped(key string) string {
 	if quoted := strconv.Quote(key); quoted != `"`+key+`"` || key == "" {
 		return quoted
 	}

@@ -141,9 +141,17 @@ func (c *collector) failed() bool { return c.sick(nil) }
 // that has an error is dropped too.
 func (c *collector) problems() Problems {
 	ps := make(Problems, len(c.found))
+	paths, steps := make([]path, len(c.found)), map[string]bool{}
+	for i, l := range c.found {
+		paths[i] = c.schema.showable(l.at)
+		for _, step := range paths[i] {
+			steps[step] = true
+		}
+	}
+	hidden := credentials(steps)
 	for i, l := range c.found {
 		ps[i] = l.Problem
-		ps[i].Path = c.schema.showable(l.at).String()
+		ps[i].Path = paths[i].text(hidden)
 	}
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),

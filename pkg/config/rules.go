@@ -27,6 +27,7 @@ const (
 	ruleBadReference      = "bad-reference"
 	ruleUnknownConnector  = "unknown-connector"
 	ruleConnectorName     = "connector-name"
+	ruleConnectorTwin     = "connector-twin"
 	ruleConnectorOmitted  = "connector-omitted"
 	ruleConnectorValue    = "connector-value"
 	ruleBroadScope        = "broad-scope"
@@ -71,6 +72,7 @@ func Rules() []Rule {
 		{ruleBadReference, Error, "A reference that cannot name anything: `env:` without a name, `file:` with a relative path."},
 		{ruleUnknownConnector, Error, "A connector type that this version does not have."},
 		{ruleConnectorName, Error, "The name in `type/name` has other characters than letters, digits, `.`, `_` and `-`, does not begin with a letter or digit, or is longer than 63."},
+		{ruleConnectorTwin, Error, "Two connectors whose keys differ only in case, or in `/` and `-`: they would share their files."},
 		{ruleConnectorOmitted, Error, "A connector type that this build was made without. The message names the build tag."},
 		{ruleConnectorValue, Error, "The connector itself says that a value, or two together, cannot be used."},
 		{ruleBroadScope, Warning, "A value that reads more than most need, such as every namespace."},

@@ -69,7 +69,7 @@ func (t translator) dependent(n *node, at path, name, needs string) {
 }
 
 func (t translator) unknownKey(f field, at path, k keywords) {
-	if at.String() == "connectors" {
+	if len(at) == 1 && at[0] == "connectors" {
 		t.unknownConnector(f, at)
 		return
 	}
