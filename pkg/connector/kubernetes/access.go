@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"context"
 	"fmt"
+	"net/url"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 
@@ -27,7 +28,8 @@ func (r resource) path(namespace string) string {
 		path = "/api/" + r.version
 	}
 	if namespace != "" {
-		path += "/namespaces/" + namespace
+		// A name needs no escape, and one that does is not to reach another path.
+		path += "/namespaces/" + url.PathEscape(namespace)
 	}
 	return path + "/" + r.plural
 }
@@ -72,11 +74,11 @@ func (c *client) review(ctx context.Context, g connector.Grant) (verdict, error)
 	body.APIVersion, body.Kind = "authorization.k8s.io/v1", "SelfSubjectAccessReview"
 	why := "access review: " + g.Verb + " " + g.Resource
 	var answer authorizationv1.SelfSubjectAccessReview
-	err := c.rest.Post().AbsPath(reviewPath).SetHeader("Accept", asObjects).Body(body).
-		Do(withPurpose(ctx, "", why)).Into(&answer)
+	err := c.into(c.rest.Post().AbsPath(reviewPath).SetHeader("Accept", asObjects).Body(body).
+		Do(withPurpose(ctx, "", why)), 0, &answer)
 	if err != nil {
 		own := classify(ctx, err, "an access review")
-		if ctx.Err() != nil || own.Class == connector.ClassAuth || own.Class == connector.ClassUnreachable {
+		if ctx.Err() != nil || classifyRefusal(err, "") != nil || own.Class == connector.ClassAuth || own.Class == connector.ClassUnreachable {
 			return unsaid, own
 		}
 		return unsaid, nil // an old or limited server: the list itself will tell

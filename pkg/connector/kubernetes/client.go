@@ -14,14 +14,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
-	authorizationv1 "k8s.io/api/authorization/v1"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 
@@ -52,6 +48,7 @@ var quietKlog = sync.OnceFunc(func() {
 // client is the one REST client of a source.
 type client struct {
 	rest   *rest.RESTClient
+	codecs *codecs
 	ledger *ledger
 	// server names the API server without telling its address: a digest of its
 	// authority, else of its host.
@@ -59,6 +56,7 @@ type client struct {
 	pageSize int
 	// maxObjects bounds a list.
 	maxObjects int
+	now        func() time.Time // nil for none
 }
 
 // newClient makes the client. It sends nothing.
@@ -75,20 +73,33 @@ func newClient(c *Config, at location, env connector.Env) (*client, error) {
 	config.NegotiatedSerializer = codecs.WithoutConversion()
 	config.AcceptContentTypes = asObjects
 	config.ContentType = runtime.ContentTypeJSON
-	prefix := ""
-	if u, err := url.Parse(config.Host); err == nil {
-		prefix = strings.TrimSuffix(u.Path, "/")
-	}
-	api := &client{ledger: &ledger{}, server: serverDigest(config, prefix), pageSize: c.PageSize, maxObjects: c.MaxObjects}
-	config.Wrap(func(base http.RoundTripper) http.RoundTripper {
-		return &gate{next: transport(env, base), prefix: prefix, ledger: api.ledger, now: env.Now, log: env.Log}
-	})
-	api.rest, err = rest.UnversionedRESTClientFor(config)
+	config.ExecProvider = quietPlugin(config.ExecProvider)
+	base, _, err := rest.DefaultServerUrlFor(config)
 	if err != nil {
-		return nil, connector.Errorf(connector.ClassConfig, err,
-			"no client can be made for the %s: its address, certificates or credentials cannot be used", at.where)
+		return nil, unusableClient(err, at)
+	}
+	prefix := strings.TrimSuffix(base.Path, "/")
+	api := &client{codecs: codecs, ledger: &ledger{}, server: serverDigest(config, prefix), pageSize: c.PageSize, maxObjects: c.MaxObjects, now: env.Now}
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return &gate{next: transport(env, next), server: base.Scheme + "://" + base.Host, prefix: prefix, ledger: api.ledger, now: env.Now, log: env.Log}
+	})
+	carrier, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, unusableClient(err, at)
+	}
+	if config.ExecProvider != nil {
+		carrier.Transport = &impatient{carrier.Transport}
+	}
+	api.rest, err = rest.UnversionedRESTClientForConfigAndClient(config, carrier)
+	if err != nil {
+		return nil, unusableClient(err, at)
 	}
 	return api, nil
+}
+
+func unusableClient(err error, at location) error {
+	return connector.Errorf(connector.ClassConfig, err,
+		"no client can be made for the %s: its address, certificates or credentials cannot be used", at.where)
 }
 
 // wrapper is an Env.Transport that wants to stand before the transport with the
@@ -105,21 +116,6 @@ func transport(env connector.Env, base http.RoundTripper) http.RoundTripper {
 		return env.Transport
 	}
 	return base
-}
-
-// newCodecs knows the few types that are read: the whole list of client-go's
-// clientset would cost every start of the program.
-func newCodecs() (serializer.CodecFactory, error) {
-	scheme := runtime.NewScheme()
-	scheme.AddKnownTypes(corev1.SchemeGroupVersion, &corev1.PodList{}, &corev1.EventList{}, &corev1.Namespace{})
-	scheme.AddKnownTypes(appsv1.SchemeGroupVersion, &appsv1.DeploymentList{}, &appsv1.ReplicaSetList{},
-		&appsv1.StatefulSetList{}, &appsv1.DaemonSetList{}, &appsv1.ControllerRevisionList{})
-	scheme.AddKnownTypes(authorizationv1.SchemeGroupVersion, &authorizationv1.SelfSubjectAccessReview{})
-	metav1.AddToGroupVersion(scheme, corev1.SchemeGroupVersion)
-	if err := metav1.AddMetaToScheme(scheme); err != nil {
-		return serializer.CodecFactory{}, err
-	}
-	return serializer.NewCodecFactory(scheme), nil
 }
 
 // userAgent is rcactl/<version>.
@@ -146,15 +142,49 @@ func serverDigest(config *rest.Config, path string) string {
 	return hex.EncodeToString(sum[:])[:12]
 }
 
-// get reads one object or page into obj.
+// get reads one object into obj.
 func (c *client) get(ctx context.Context, path string, query url.Values, accept string, obj runtime.Object) error {
+	return c.getPage(ctx, path, query, accept, 0, obj)
+}
+
+// maxPage is how long one page may take, with what client-go tries again.
+const maxPage = 45 * time.Second
+
+// patience bounds a page by half of the time that is left, so that a list that
+// hangs does not take the others with it.
+func (c *client) patience(ctx context.Context) time.Duration {
+	deadline, ok := ctx.Deadline()
+	if !ok || c.now == nil {
+		return maxPage
+	}
+	if half := deadline.Sub(c.now()) / 2; half > 0 {
+		return min(half, maxPage)
+	}
+	return maxPage
+}
+
+// getPage reads a page of at most limit objects into obj.
+func (c *client) getPage(ctx context.Context, path string, query url.Values, accept string, limit int, obj runtime.Object) error {
 	req := c.rest.Get().AbsPath(path).SetHeader("Accept", accept)
 	for key, values := range query {
 		for _, value := range values {
 			req.Param(key, value)
 		}
 	}
-	return req.Do(ctx).Into(obj)
+	return c.into(req.Do(ctx), limit, obj)
+}
+
+// into decodes an answer. client-go's own Into takes what does not say its kind
+// for the kind that it is given.
+func (c *client) into(answer rest.Result, limit int, obj runtime.Object) error {
+	if err := answer.Error(); err != nil {
+		return err
+	}
+	body, err := answer.Raw()
+	if err != nil {
+		return err
+	}
+	return c.codecs.decode(body, limit, obj)
 }
 
 // serverVersion asks for the version. Everybody who is authenticated may.
@@ -164,7 +194,7 @@ func (c *client) serverVersion(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return parseVersion(body), nil
+	return parseVersion(body)
 }
 
 // classify turns an error of a request into one of ours. what completes the
@@ -178,27 +208,62 @@ func classify(ctx context.Context, err error, what string) *connector.Error {
 	if ctx.Err() != nil {
 		return stopped(ctx, err, what)
 	}
+	if own := classifyRefusal(err, what); own != nil {
+		return own
+	}
 	var status apierrors.APIStatus
 	if errors.As(err, &status) {
 		return classifyStatus(int(status.Status().Code), err, what)
 	}
 	var urlErr *url.Error
 	switch {
-	case errors.Is(err, errNotARead):
-		return connector.Errorf(connector.ClassInternal, err, "a request that does not only read was stopped, when asking for %s", what)
-	case errors.Is(err, errTooLarge):
-		return connector.Errorf(connector.ClassBound, err, "an answer was larger than %d MiB, when asked for %s; lower page_size", maxAnswer>>20, what)
 	case strings.Contains(err.Error(), "getting credentials: "):
 		return connector.Errorf(connector.ClassAuth, err, "the credential plugin of the kubeconfig failed; log in again (\"kubectl version\" shows why)")
 	case errors.As(err, &urlErr):
 		return unreachable(err, what)
+	case strings.Contains(err.Error(), "client rate limiter"):
+		return connector.Errorf(connector.ClassBound, err, "qps left no time to ask for %s; raise it", what)
 	case isTimeout(err):
 		return connector.Errorf(connector.ClassTimeout, err, "the API server did not answer in time, when asked for %s", what)
 	}
 	return connector.Errorf(connector.ClassProtocol, err, "the API server's answer cannot be read, when asked for %s", what)
 }
 
+// classifyRefusal names the errors with which this package itself stops a
+// request or refuses an answer; nil for others.
+func classifyRefusal(err error, what string) *connector.Error {
+	var wait *waitError
+	switch {
+	case errors.Is(err, errNotARead):
+		return connector.Errorf(connector.ClassInternal, err, "a request that does not only read was stopped, when asking for %s", what)
+	case errors.Is(err, errElsewhere):
+		return connector.Errorf(connector.ClassInternal, err, "a request to another server than the kubeconfig's was stopped, when asking for %s", what)
+	case errors.Is(err, errRedirect):
+		return connector.Errorf(connector.ClassProtocol, err,
+			"the server answered with a redirect, which is not followed, when asked for %s; name the right server in the kubeconfig", what)
+	case errors.As(err, &wait):
+		return connector.Errorf(connector.ClassLimited, err,
+			"the API server asked to wait %d seconds, longer than can be waited, when asked for %s; run again later, or lower qps", wait.seconds, what)
+	case errors.Is(err, errTooLarge):
+		return connector.Errorf(connector.ClassBound, err, "an answer was larger than %d MiB, when asked for %s; lower page_size", maxAnswer>>20, what)
+	case errors.Is(err, errTooMany):
+		return connector.Errorf(connector.ClassProtocol, err, "an answer held far more than one page, when asked for %s; "+
+			"name the right server in the kubeconfig, or lower page_size if the objects are that large", what)
+	case errors.Is(err, errWrongKind):
+		return connector.Errorf(connector.ClassProtocol, err,
+			"the answer is not the kind of object that a Kubernetes API server gives, when asked for %s; name the right server in the kubeconfig", what)
+	}
+	return nil
+}
+
 func isTimeout(err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return true
+	}
+	var sent *url.Error // which asks only the error right below it
+	if errors.As(err, &sent) {
+		err = sent.Err
+	}
 	var timeout interface{ Timeout() bool }
 	return errors.As(err, &timeout) && timeout.Timeout()
 }

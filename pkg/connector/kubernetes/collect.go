@@ -164,13 +164,17 @@ func (c *collection) runJobs(ctx context.Context) error {
 	return c.fatal(ctx)
 }
 
-// fatal finds what makes asking on useless: a refused credential, or a context
-// that is done.
+// fatal finds what makes asking on useless: a credential that no list took, or
+// a context that is done. One that ran out on the way leaves what was read.
 func (c *collection) fatal(ctx context.Context) error {
+	var refused *connector.Error
 	for _, j := range c.jobs {
 		if j.err != nil && j.err.Class == connector.ClassAuth {
-			return j.err
+			refused = j.err
 		}
+	}
+	if refused != nil && !slices.ContainsFunc(c.jobs, func(j *job) bool { return j.listing.whole() }) {
+		return refused
 	}
 	if ctx.Err() != nil {
 		return classify(ctx, ctx.Err(), "objects of the cluster")

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"k8s.io/client-go/rest"
@@ -149,7 +150,7 @@ func (c *Config) locate(env connector.Env) (location, error) {
 	switch {
 	case named:
 		return location{}, connector.Errorf(connector.ClassConfig, nil,
-			"KUBECONFIG names %s, where there is no kubeconfig; correct it or unset it", strings.Join(paths, string(filepath.ListSeparator)))
+			"KUBECONFIG names %s, where there is no kubeconfig; correct it or unset it", shown(strings.Join(paths, string(filepath.ListSeparator))))
 	case c.Context != "":
 		return location{}, connector.Errorf(connector.ClassConfig, nil,
 			"there is no kubeconfig with the context %q; set kubeconfig or KUBECONFIG", c.Context)
@@ -202,11 +203,14 @@ func fromKubeconfig(paths []string, contextName string, explicit bool) (location
 	if explicit {
 		rules = &clientcmd.ClientConfigLoadingRules{ExplicitPath: paths[0]}
 	}
-	files := strings.Join(paths, string(filepath.ListSeparator))
+	files := shown(strings.Join(paths, string(filepath.ListSeparator)))
+	if err := checkFiles("the kubeconfig", paths...); err != nil {
+		return location{}, false, err
+	}
 	raw, err := rules.Load()
 	if err != nil {
 		file, why := unreadable(paths)
-		return location{}, false, connector.Errorf(connector.ClassConfig, err, "the kubeconfig %s %s", file, why)
+		return location{}, false, connector.Errorf(connector.ClassConfig, err, "the kubeconfig %s %s", shown(file), why)
 	}
 	if clientcmdapi.IsConfigEmpty(raw) && !explicit {
 		return location{}, false, nil
@@ -219,6 +223,9 @@ func fromKubeconfig(paths []string, contextName string, explicit bool) (location
 	if chosen == nil {
 		return location{}, false, noContext(raw, name, files)
 	}
+	if err := checkFiles(fmt.Sprintf("a file that the context %q names,", name), mentioned(raw, chosen)...); err != nil {
+		return location{}, false, err
+	}
 	client := clientcmd.NewNonInteractiveClientConfig(*raw, name, &clientcmd.ConfigOverrides{}, rules)
 	restConfig, err := client.ClientConfig()
 	// client-go takes a user who is not there for nobody.
@@ -226,9 +233,9 @@ func fromKubeconfig(paths []string, contextName string, explicit bool) (location
 		return location{}, false, connector.Errorf(connector.ClassConfig, err,
 			"the context %q of the kubeconfig %s %s", name, files, unusable(raw, chosen, name))
 	}
-	where := "context " + name
+	where := "context " + shown(name)
 	if contextName == "" {
-		where = "current context " + name
+		where = "current " + where
 	}
 	at := location{
 		rest: restConfig, namespace: chosen.Namespace, named: chosen.Namespace != "", silent: "the context",
@@ -242,6 +249,49 @@ func fromKubeconfig(paths []string, contextName string, explicit bool) (location
 			"the context %q of the kubeconfig %s names a namespace that cannot be one; correct it, or set namespaces", name, files)
 	}
 	return at, true, nil
+}
+
+// maxFile bounds a kubeconfig, and a certificate, key or token that it names.
+const maxFile = 4 << 20
+
+// checkFiles refuses what client-go would read for ever: it opens whatever a
+// path names, be it a pipe that nobody writes to. A missing file is left to it.
+func checkFiles(what string, paths ...string) error {
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		switch {
+		case path == "" || err != nil:
+			continue
+		case !info.Mode().IsRegular():
+			return connector.Errorf(connector.ClassConfig, nil,
+				"%s %s is not a file but a folder, pipe or device: it is not read; name a regular file", what, shown(path))
+		case info.Size() > maxFile:
+			return connector.Errorf(connector.ClassConfig, nil,
+				"%s %s is larger than %d MiB: it is not read; name the right file", what, shown(path), maxFile>>20)
+		}
+	}
+	return nil
+}
+
+// mentioned lists the files that a context names.
+func mentioned(raw *clientcmdapi.Config, chosen *clientcmdapi.Context) []string {
+	var files []string
+	if cluster := raw.Clusters[chosen.Cluster]; cluster != nil {
+		files = append(files, cluster.CertificateAuthority)
+	}
+	if user := raw.AuthInfos[chosen.AuthInfo]; user != nil {
+		files = append(files, user.ClientCertificate, user.ClientKey, user.TokenFile)
+	}
+	return files
+}
+
+// shown is a name for a sentence: as it is, unless it could draw on a terminal
+// or end the line.
+func shown(name string) string {
+	if strings.ContainsFunc(name, func(r rune) bool { return !strconv.IsPrint(r) }) {
+		return strconv.Quote(name)
+	}
+	return name
 }
 
 // origins lists the files that hold the context, its cluster and its user.
@@ -291,7 +341,7 @@ func unusable(raw *clientcmdapi.Config, chosen *clientcmdapi.Context, name strin
 	case chosen.AuthInfo != "" && raw.AuthInfos[chosen.AuthInfo] == nil:
 		return fmt.Sprintf("names the user %q, who is not there; \"kubectl config get-users\" lists them", chosen.AuthInfo)
 	}
-	return fmt.Sprintf("cannot be used: a certificate, key or credential of it cannot be; \"kubectl config view --minify --context %s\" shows them", name)
+	return fmt.Sprintf("cannot be used: a certificate, key or credential of it cannot be; \"kubectl config view --minify --context %s\" shows them", shown(name))
 }
 
 // noContext says what is wrong with the choice of a context.

@@ -7,7 +7,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -19,21 +21,41 @@ import (
 const reviewPath = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 // maxAnswer bounds one answer of the server, after decompression. A page of 500
-// large objects is a tenth of it.
-const maxAnswer = 256 << 20
+// large objects is less than half of it.
+const maxAnswer = 64 << 20
+
+// maxErrorAnswer is how much is read of an answer that is an error: client-go
+// decodes it, whatever it is, before we can look at it.
+const maxErrorAnswer = 64 << 10
+
+// maxWait is how long the server may make one request wait (Retry-After).
+const maxWait = 30 * time.Second
 
 // errNotARead stops a request that would change the cluster. It is a bug in
 // this package when it shows.
 var errNotARead = errors.New("a request that does not only read was stopped")
 
+// errRedirect stops a redirect: client-go would follow it, with the credential.
+var errRedirect = errors.New("a redirect was not followed")
+
+// errElsewhere stops a request to another server than the configured one.
+var errElsewhere = errors.New("a request to another server was stopped")
+
 // errTooLarge says that an answer went beyond maxAnswer.
 var errTooLarge = errors.New("the answer is too large")
 
+// waitError says that the server asked to wait longer than can be waited.
+type waitError struct{ seconds int }
+
+// Error implements error.
+func (e *waitError) Error() string { return "Retry-After: " + strconv.Itoa(e.seconds) }
+
 // gate is the transport that every request of this package goes through. It
-// lets only reads pass, writes down what was asked, bounds the answers and
-// reads the server's clock.
+// lets only reads of the configured server pass and no redirect come back,
+// writes down what was asked, bounds the answers and reads the server's clock.
 type gate struct {
 	next   http.RoundTripper
+	server string // scheme://host of the configured server
 	prefix string // path of the API server, when it stands behind one
 	ledger *ledger
 	now    func() time.Time
@@ -42,11 +64,14 @@ type gate struct {
 
 // RoundTrip implements http.RoundTripper.
 func (g *gate) RoundTrip(req *http.Request) (*http.Response, error) {
-	path := strings.TrimPrefix(req.URL.Path, g.prefix)
-	if !reads(req.Method, path) {
-		return nil, fmt.Errorf("%w: %s %s", errNotARead, req.Method, path)
+	if here := req.URL.Scheme + "://" + req.URL.Host; here != g.server || req.Host != "" && req.Host != req.URL.Host {
+		return nil, errElsewhere
 	}
-	g.ledger.note(req.Context(), req.Method, path)
+	target, ours := strings.CutPrefix(req.URL.Path, g.prefix)
+	if !ours || !reads(req.Method, target) {
+		return nil, fmt.Errorf("%w: %s %s", errNotARead, req.Method, target)
+	}
+	g.ledger.note(req.Context(), req.Method, target)
 	sent := g.clock()
 	resp, err := g.next.RoundTrip(req)
 	took := g.clock().Sub(sent)
@@ -60,8 +85,45 @@ func (g *gate) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	g.say(req, "answer", answer...)
 	g.ledger.readClock(resp.Header.Get("Date"), sent, g.clock())
-	resp.Body = &boundedBody{ReadCloser: resp.Body, left: maxAnswer}
+	if err := g.refuse(req.Context(), resp); err != nil {
+		_ = resp.Body.Close()
+		return nil, err
+	}
+	resp.Body = bounded(resp)
 	return resp, nil
+}
+
+// refuse finds answers that client-go must not see: it would follow a redirect,
+// and sleep as long as a server tells it to.
+func (g *gate) refuse(ctx context.Context, resp *http.Response) error {
+	if resp.StatusCode >= http.StatusMultipleChoices && resp.StatusCode < http.StatusBadRequest {
+		return errRedirect
+	}
+	seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
+	if err != nil || resp.StatusCode < http.StatusBadRequest {
+		return nil
+	}
+	deadline, limited := ctx.Deadline()
+	tooLong := seconds > int(maxWait/time.Second)
+	if now := g.clock(); limited && !now.IsZero() {
+		tooLong = tooLong || now.Add(time.Duration(seconds)*time.Second).After(deadline)
+	}
+	if tooLong {
+		return &waitError{seconds}
+	}
+	return nil
+}
+
+// bounded cuts the text of an error short, and fails beyond the bound of an
+// answer.
+func bounded(resp *http.Response) io.ReadCloser {
+	if resp.StatusCode < http.StatusBadRequest {
+		return &boundedBody{ReadCloser: resp.Body, left: maxAnswer}
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(resp.Body, maxErrorAnswer), resp.Body}
 }
 
 // say logs a request: never its query, its headers or a body, nor the text of an
@@ -80,8 +142,12 @@ func (g *gate) clock() time.Time {
 	return g.now()
 }
 
-func reads(method, path string) bool {
-	return method == http.MethodGet || method == http.MethodPost && path == reviewPath
+// reads also wants a path that is what it seems, and not one of Secrets.
+func reads(method, target string) bool {
+	if path.Clean(target) != target || slices.Contains(strings.Split(target, "/"), "secrets") {
+		return false
+	}
+	return method == http.MethodGet || method == http.MethodPost && target == reviewPath
 }
 
 // boundedBody fails, rather than ends, beyond its bound.
@@ -116,14 +182,14 @@ type ledger struct {
 	skew    connector.Skew
 }
 
-func (l *ledger) note(ctx context.Context, method, path string) {
+func (l *ledger) note(ctx context.Context, method, target string) {
 	p, _ := ctx.Value(purposeKey{}).(purpose)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.actions == nil {
 		l.actions = map[connector.Action]int{}
 	}
-	l.actions[connector.Action{Stream: p.stream, Method: method, Target: path, Purpose: p.why}]++
+	l.actions[connector.Action{Stream: p.stream, Method: method, Target: target, Purpose: p.why}]++
 }
 
 // readClock compares the Date of the first answer with the middle of its

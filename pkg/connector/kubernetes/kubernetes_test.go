@@ -40,7 +40,7 @@ func at(hms string) metav1.Time {
 
 func TestTheGateLetsOnlyReadsThrough(t *testing.T) {
 	passed := 0
-	g := &gate{ledger: &ledger{}, next: roundTrip(func(*http.Request) (*http.Response, error) {
+	g := &gate{ledger: &ledger{}, server: "https://server", next: roundTrip(func(*http.Request) (*http.Response, error) {
 		passed++
 		return &http.Response{Body: io.NopCloser(strings.NewReader(""))}, nil
 	})}
@@ -52,6 +52,8 @@ func TestTheGateLetsOnlyReadsThrough(t *testing.T) {
 		{"POST", reviewPath, true},
 		{"POST", "/api/v1/namespaces/a/pods", false},
 		{"POST", reviewPath + "/../pods", false},
+		{"GET", "/api/v1/namespaces/a/secrets", false},
+		{"GET", "/api/v1/namespaces/a/../b/pods", false},
 		{"PUT", "/api/v1/pods", false},
 		{"PATCH", "/api/v1/pods", false},
 		{"DELETE", "/api/v1/pods", false},

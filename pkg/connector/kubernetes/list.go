@@ -15,6 +15,9 @@ import (
 	"github.com/rcactl/rcactl/pkg/connector"
 )
 
+// maxIdle is how many pages in a row may bring nothing new.
+const maxIdle = 16
+
 // listing is one list in one namespace: what is asked, and how it went.
 type listing struct {
 	resource  resource
@@ -29,6 +32,7 @@ type listing struct {
 	// objects counts what was taken. A listing that is not whole has missed
 	// objects: refused, failed, cut at the bound, or expired twice.
 	objects   int
+	pages     int
 	truncated bool
 	restarted bool
 	refused   bool
@@ -59,7 +63,7 @@ func list[T any, P pager](ctx context.Context, c *client, l *listing, page func(
 		return nil
 	}
 	seen := seenSet{}
-	token := ""
+	token, idle := "", 0
 	for {
 		p := page()
 		limit := min(c.pageSize, c.maxObjects-l.objects) // at the bound one more tells whether there is more
@@ -70,29 +74,75 @@ func list[T any, P pager](ctx context.Context, c *client, l *listing, page func(
 			// A continue token lives about five minutes. The list then starts
 			// again, once: a server that cannot finish it in time never will.
 			if token != "" && !l.restarted && isExpired(err) {
-				l.restarted, token = true, ""
+				l.restarted, token, idle = true, "", -l.pages
 				continue
 			}
 			l.fail(ctx, err)
 			return nil
 		}
+		l.pages++
+		idle++
 		all := items(p)
 		for i := range all {
-			if !seen.add(string(meta(&all[i]).UID)) {
+			m := meta(&all[i])
+			if !l.sound(m) {
+				return nil
+			}
+			if !seen.add(string(m.UID)) {
 				continue
 			}
 			if l.objects == c.maxObjects {
 				l.truncated = true
 				return nil
 			}
+			idle = min(idle, 0)
 			l.objects++
 			if err := take(&all[i]); err != nil {
 				return err
 			}
 		}
-		if token = p.GetContinue(); token == "" {
+		next := p.GetContinue()
+		if next == "" {
+			l.complete(p)
 			return nil
 		}
+		if !l.advances(token, next, idle) {
+			return nil
+		}
+		token = next
+	}
+}
+
+// sound refuses a list with an object that cannot be one of it. Without a name
+// or uid objects cannot be told apart, and one of another namespace was not
+// asked for.
+func (l *listing) sound(m *metav1.ObjectMeta) bool {
+	switch {
+	case m.Name == "" || m.UID == "":
+		l.err = connector.Errorf(connector.ClassProtocol, nil,
+			"an object without a name or uid was in the answer, when asked for %s; name the right server in the kubeconfig", l.what())
+	case l.namespace != "" && m.Namespace != l.namespace:
+		l.err = connector.Errorf(connector.ClassProtocol, nil,
+			"an object of another namespace was in the answer, when asked for %s; name the right server in the kubeconfig", l.what())
+	}
+	return l.err == nil
+}
+
+// advances refuses pages that lead nowhere: a token that comes again, or page
+// after page without an object that is new.
+func (l *listing) advances(token, next string, idle int) bool {
+	if next == token || idle > maxIdle {
+		l.err = connector.Errorf(connector.ClassProtocol, nil,
+			"the pages of %s go round in circles: the list was given up; a proxy before the API server may be in the way", l.what())
+	}
+	return l.err == nil
+}
+
+// complete notes a last page that says itself that it is not the last.
+func (l *listing) complete(p metav1.ListInterface) {
+	if left := p.GetRemainingItemCount(); left != nil && *left > 0 {
+		l.err = connector.Errorf(connector.ClassProtocol, nil,
+			"the API server ended %s before their end: it says that %d are left, and gave no way to ask for them", l.what(), *left)
 	}
 }
 
@@ -110,6 +160,10 @@ func (l *listing) mayList(ctx context.Context, c *client) bool {
 }
 
 func (l *listing) fetch(ctx context.Context, c *client, token string, limit int, into runtime.Object) error {
+	// A namespace becomes part of a path: one that is none could lead elsewhere.
+	if l.namespace != "" && !isNamespace(l.namespace) {
+		return connector.Errorf(connector.ClassConfig, nil, "%q is not the name of a namespace; set namespaces", l.namespace)
+	}
 	query := url.Values{"limit": {strconv.Itoa(max(limit, 1))}}
 	if token != "" {
 		query.Set("continue", token)
@@ -121,12 +175,19 @@ func (l *listing) fetch(ctx context.Context, c *client, token string, limit int,
 	if accept == "" {
 		accept = asObjects
 	}
-	return c.get(withPurpose(ctx, l.stream, "list"), l.resource.path(l.namespace), query, accept, into)
+	ctx, cancel := context.WithTimeout(ctx, c.patience(ctx))
+	defer cancel()
+	return c.getPage(withPurpose(ctx, l.stream, "list"), l.resource.path(l.namespace), query, accept, limit, into)
 }
 
 func (l *listing) fail(ctx context.Context, err error) {
 	if apierrors.IsForbidden(err) {
-		l.refused = true
+		if l.pages == 0 {
+			l.refused = true
+			return
+		}
+		l.err = connector.Errorf(connector.ClassForbidden, err,
+			"permission to list %s was lost between pages (403): the rest was not read; see who changed the Role", l.what())
 		return
 	}
 	l.err = classify(ctx, err, l.what())

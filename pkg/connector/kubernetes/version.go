@@ -2,19 +2,23 @@ package kubernetes
 
 import (
 	"encoding/json"
+	"errors"
 	"regexp"
 )
 
 var gitVersion = regexp.MustCompile(`^v[0-9]+\.[0-9]+\.[0-9A-Za-z.+-]{1,64}$`)
 
-// parseVersion reads the gitVersion of /version; empty when there is none that
-// looks like a version.
-func parseVersion(body []byte) string {
+// parseVersion reads the gitVersion of /version; empty when it is there and does
+// not look like a version. Without it the answer is none of an API server.
+func parseVersion(body []byte) (string, error) {
 	var v struct {
 		GitVersion string `json:"gitVersion"`
 	}
-	if json.Unmarshal(body, &v) != nil || !gitVersion.MatchString(v.GitVersion) {
-		return ""
+	if err := json.Unmarshal(body, &v); err != nil || v.GitVersion == "" {
+		return "", errors.Join(errWrongKind, err)
 	}
-	return v.GitVersion
+	if !gitVersion.MatchString(v.GitVersion) {
+		return "", nil
+	}
+	return v.GitVersion, nil
 }
