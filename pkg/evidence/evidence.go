@@ -174,7 +174,8 @@ type Deployment struct {
 	Finished      *time.Time `json:"finished,omitempty"`
 	FinishedBasis TimeBasis  `json:"finished_basis,omitempty"`
 	// NotBefore and NotAfter bound a change that only two looks a while apart
-	// reveal.
+	// reveal. NotAfter is absent where a person named the window: what was so when
+	// it was read then.
 	NotBefore *time.Time `json:"not_before,omitempty"`
 	NotAfter  *time.Time `json:"not_after,omitempty"`
 }
@@ -187,7 +188,7 @@ const (
 	BasisCreation      TimeBasis = "creation_timestamp"
 	BasisDeletion      TimeBasis = "deletion_timestamp"
 	BasisCondition     TimeBasis = "condition"
-	BasisEvent         TimeBasis = "event"
+	BasisEvent         TimeBasis = "event" // which whoever may create Events can write
 	BasisManagedFields TimeBasis = "managed_fields"
 	BasisPodCreation   TimeBasis = "pod_creation"
 	BasisAnnotation    TimeBasis = "annotation" // restartedAt
@@ -232,7 +233,8 @@ type ConfigChange struct {
 	Added     []string `json:"keys_added,omitempty"`
 	Removed   []string `json:"keys_removed,omitempty"`
 	Changed   []string `json:"keys_changed,omitempty"`
-	// Keys are the data keys that the object has now.
+	// Keys are all data keys that the object has now, not those that the change
+	// was about.
 	Keys []string `json:"keys,omitempty"`
 }
 

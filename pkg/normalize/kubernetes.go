@@ -11,6 +11,9 @@ import (
 // object, a controller reacts, each with a resolution of one second.
 const near = 5 * time.Second
 
+// stamp is the resolution of the API's times.
+const stamp = time.Second
+
 // serviceKey is <cluster>/<namespace>/<service>, empty when a part is not known.
 func serviceKey(o record.Object, s record.Service) string {
 	if o.Cluster == "" || o.Namespace == "" || s.Name == "" {
@@ -45,27 +48,23 @@ func manager(m *record.Manager) *evidence.Actor {
 	return &evidence.Actor{Attribution: evidence.AttributionManager, Manager: m.Name}
 }
 
-// managerAt finds the one manager that wrote at about that time. When two did,
-// it is not known which.
-func managerAt(list []record.Manager, t time.Time, fits func(record.Manager) bool) *record.Manager {
-	var best *record.Manager
-	tie := false
+// writer finds the one manager that wrote between from and to. It is not known
+// which one it was when two fit, and neither when one that fits has a later time:
+// an entry has only the time of the last write, of whatever field, so that an
+// earlier one may have been its own.
+func writer(list []record.Manager, from, to time.Time, fits func(record.Manager) bool) *record.Manager {
+	var found *record.Manager
 	for i := range list {
 		m := &list[i]
-		if !fits(*m) || distance(m.Time, t) > near {
-			continue
-		}
 		switch {
-		case best == nil || distance(m.Time, t) < distance(best.Time, t):
-			best, tie = m, false
-		case distance(m.Time, t) == distance(best.Time, t) && m.Name != best.Name:
-			tie = true
+		case !fits(*m) || m.Time.Before(from):
+		case m.Time.After(to.Add(stamp)), found != nil && (m.Name != found.Name || m.Name == record.UnusualManager):
+			return nil
+		default:
+			found = m
 		}
 	}
-	if tie {
-		return nil
-	}
-	return best
+	return found
 }
 
 func distance(a, b time.Time) time.Duration { return a.Sub(b).Abs() }

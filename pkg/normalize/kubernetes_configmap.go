@@ -15,16 +15,17 @@ func configMap(connectorName string, m record.ConfigMap) []evidence.Event {
 		return nil
 	}
 	event := envelope(connectorName, evidence.KindConfigChange, m, m.Object, m.Service)
-	anyone := func(w record.Manager) bool { return w.Subresource == "" }
+	// Who owns no data changed a label or an annotation, unless there is no data.
+	wrote := func(w record.Manager) bool { return w.Subresource == "" && (w.Data || len(m.Keys) == 0) }
 	created := event
 	created.ID = evidence.ID(evidence.KindConfigChange, append(identity(m.Object), "create")...)
 	created.Time = m.Created
-	created.Actor = manager(managerAt(m.Managers, m.Created, anyone))
+	created.Actor = manager(writer(m.Managers, m.Created.Add(-stamp), m.Created, wrote))
 	created.ConfigChange = &evidence.ConfigChange{Change: "create", How: "managed_fields", Keys: m.Keys}
 
 	var last *record.Manager
 	for i := range m.Managers {
-		if w := &m.Managers[i]; anyone(*w) && w.Time.After(m.Created) {
+		if w := &m.Managers[i]; w.Subresource == "" && w.Data && w.Time.After(m.Created) {
 			last = w
 		}
 	}
@@ -35,7 +36,7 @@ func configMap(connectorName string, m record.ConfigMap) []evidence.Event {
 	updated := event
 	updated.ID = evidence.ID(evidence.KindConfigChange, append(identity(m.Object), "update", seconds(last.Time))...)
 	updated.Time = last.Time
-	updated.Actor = manager(managerAt(m.Managers, last.Time, anyone))
+	updated.Actor = manager(writer(m.Managers, last.Time, last.Time, wrote))
 	updated.ConfigChange = &evidence.ConfigChange{Change: "update", How: "managed_fields", Keys: m.Keys}
 	return []evidence.Event{created, updated}
 }

@@ -69,7 +69,7 @@ func (b *builder) byHand(s record.Scaling) *step {
 	}
 	at := &b.steps[i]
 	if at == b.newest() {
-		if b.w.Rollout.State == record.RolloutComplete && !b.w.Rollout.Updated.IsZero() && s.Time.After(b.w.Rollout.Updated) {
+		if b.w.Rollout.State == record.RolloutComplete && !b.w.Rollout.Updated.IsZero() && s.Time.After(b.w.Rollout.Updated) && b.holds(s) {
 			return at
 		}
 		return nil
@@ -88,6 +88,16 @@ func (b *builder) byHand(s record.Scaling) *step {
 		return at // a rollout only adds to the new revision, and at once
 	}
 	return nil
+}
+
+// holds reports whether the present number of replicas agrees with a scaling of
+// the newest revision: the last one led to it, unless somebody wrote since. An
+// Event that does not was forged, or its successor was not kept.
+func (b *builder) holds(s record.Scaling) bool {
+	later := func(t time.Time) bool { return t.After(s.Time) }
+	return s.To == b.w.Desired ||
+		slices.ContainsFunc(b.w.Scalings, func(o record.Scaling) bool { return o.Revision == s.Revision && later(o.Time) }) ||
+		slices.ContainsFunc(b.w.Managers, func(m record.Manager) bool { return later(m.Time) })
 }
 
 // stepAt finds the step that was current at t, -1 when that is not told. A step

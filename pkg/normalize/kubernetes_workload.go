@@ -247,6 +247,7 @@ func (b *builder) created() evidence.Event {
 	e := b.event(evidence.ChangeCreate)
 	e.ID = b.id("create")
 	b.starts(&e, b.w.Created, evidence.BasisCreation)
+	e.Actor = manager(b.templateWriter(b.w.Created, stamp))
 	switch {
 	case len(b.steps) > 0 && b.steps[0].number == 1:
 		e.Deployment.To = template(&b.steps[0])
@@ -267,6 +268,7 @@ func (b *builder) changed(s *step) evidence.Event {
 	e := b.event(s.change)
 	e.ID = b.id("revision", strconv.FormatInt(s.number, 10))
 	b.starts(&e, s.start, s.basis)
+	e.Actor = manager(b.templateWriter(s.seen(), near))
 	e.Deployment.To = template(s)
 	if s.before != nil {
 		e.Deployment.From = template(s.before)
@@ -288,20 +290,39 @@ func (b *builder) bounded(s *step) evidence.Event {
 func (b *builder) starts(e *evidence.Event, t time.Time, basis evidence.TimeBasis) {
 	e.Time = t.UTC()
 	e.Deployment.Started, e.Deployment.StartedBasis = timePtr(t), basis
-	e.Actor = manager(b.templateWriter(t))
 }
 
-// templateWriter finds the manager whose write began the step that started at
-// t. A write that lies as near to another step is not claimed for either.
-func (b *builder) templateWriter(t time.Time) *record.Manager {
-	m := managerAt(b.w.Managers, t, func(m record.Manager) bool { return m.Template && m.Subresource == "" })
-	if m == nil {
-		return nil
+// seen is when the controller took up the write that began the step: the start,
+// unless that is a client's word.
+func (s *step) seen() time.Time {
+	if s.basis == evidence.BasisAnnotation {
+		return s.revision.Created
 	}
-	nearer := func(other time.Time) bool {
-		return !other.IsZero() && !other.Equal(t) && distance(other, m.Time) <= distance(t, m.Time)
+	return s.start
+}
+
+// templateWriter finds the manager whose write the controller took up at t, at
+// most lead later. A write that may have begun the step before or after as well
+// is not claimed for either.
+func (b *builder) templateWriter(t time.Time, lead time.Duration) *record.Manager {
+	others := []time.Time{b.w.Created}
+	for i := range b.steps {
+		others = append(others, b.steps[i].seen())
 	}
-	if nearer(b.w.Created) || slices.ContainsFunc(b.steps, func(s step) bool { return nearer(s.start) }) {
+	from := t.Add(-lead)
+	for _, o := range others {
+		if o.Before(t) && !o.Before(from) {
+			from = o.Add(stamp)
+		}
+	}
+	m := writer(b.w.Managers, from, t, func(m record.Manager) bool { return m.Template && m.Subresource == "" })
+	either := func(o time.Time) bool {
+		if o.Before(t) {
+			return !m.Time.After(o.Add(stamp)) && m.Time.Sub(o) <= t.Sub(m.Time)
+		}
+		return o.After(t) && m.Time.After(t) && o.Sub(m.Time) <= near
+	}
+	if m == nil || slices.ContainsFunc(others, func(o time.Time) bool { return !o.IsZero() && either(o) }) {
 		return nil
 	}
 	return m

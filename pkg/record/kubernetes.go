@@ -59,10 +59,14 @@ type Workload struct {
 // Stream implements Record.
 func (Workload) Stream() string { return StreamWorkloads }
 
-// Vanished says between which two looks an object went away.
+// Vanished says between which two looks an object went away. After is when the
+// list of the earlier one was begun, Before when that of the later one had been
+// read. Before is zero when the window was named by a person, so that the same
+// window gives the same evidence: the object was gone when it was read.
 type Vanished struct{ After, Before time.Time }
 
-// Rescaled says between which two looks the desired number of replicas changed.
+// Rescaled says between which two looks the desired number of replicas changed;
+// the times are those of Vanished.
 type Rescaled struct {
 	From, To      int32
 	After, Before time.Time
@@ -130,21 +134,30 @@ type Container struct {
 	Image, Digest string
 }
 
+// UnusualManager stands for the name of a manager that is not like that of a
+// program: free text, or somebody's address.
+const UnusualManager = "(unusual name)"
+
 // Manager is an entry of metadata.managedFields.
 type Manager struct {
-	// Name is chosen by the client: kubectl-edit, helm, argocd-controller.
+	// Name is chosen by the client: kubectl-edit, helm, argocd-controller; or
+	// UnusualManager.
 	Name string
 	// Subresource is "scale" or empty.
 	Subresource string
-	// Template says that the entry owns fields of the pod template.
-	Template bool
-	// Time is when this manager last changed a field of its own. It is zero for
+	// Template says that the entry owns fields of the pod template, Data that it
+	// owns keys of a ConfigMap.
+	Template, Data bool
+	// Time is when this manager last changed a field of its own, whichever that
+	// was: a later change of a label hides when it wrote the template. It is zero for
 	// the scale subresource, where Kubernetes leaves it out: such an entry says
 	// who set the present number of replicas, and not when.
 	Time time.Time
 }
 
-// Scaling is a change of the number of replicas of one revision.
+// Scaling is a change of the number of replicas of one revision, as an Event in
+// the name of the deployment controller told it. Whoever may create Events can
+// write one.
 type Scaling struct {
 	// Revision is the name of the ReplicaSet.
 	Revision string
@@ -215,8 +228,8 @@ type ConfigMap struct {
 	Object  Object
 	Service Service
 	Created time.Time
-	// Managers are its field managers, newest last; Keys are the data keys that
-	// managedFields names, sorted.
+	// Managers are its field managers, newest last; Keys are all data keys that
+	// managedFields names, sorted: not those that the last change was about.
 	Managers []Manager
 	Keys     []string
 }

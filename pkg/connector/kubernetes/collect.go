@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -22,10 +23,6 @@ import (
 
 // parallel is how many lists run side by side.
 const parallel = 4
-
-// livePast is how old the end of a window may be for a look to be one at that
-// time: lists show the present, whatever window was asked for.
-const livePast = 2 * time.Minute
 
 // source is one configured cluster.
 type source struct {
@@ -56,6 +53,10 @@ type job struct {
 	listing
 	batch
 	run func(context.Context, *job) error
+	// began and ended are our clock before the first page and after the last.
+	began, ended time.Time
+	// locks counts ConfigMaps that were left out because they are locks.
+	locks int
 	// standing counts objects that every namespace has.
 	standing int
 }
@@ -80,11 +81,21 @@ type collection struct {
 // pods side by side, ties them together and emits them in a fixed order; then
 // it passes the Events on page by page.
 func (s *source) Collect(ctx context.Context, req connector.Request, emit func(record.Record) error) (connector.Result, error) {
-	c := &collection{source: s, req: req, emit: emit, scope: newScope(req.Scope, s.namespaces), done: map[string]bool{}}
+	c := &collection{source: s, req: req, scope: newScope(req.Scope, s.namespaces), done: map[string]bool{}}
+	refused := false
+	c.emit = func(r record.Record) error {
+		err := emit(r)
+		refused = refused || err != nil
+		return err
+	}
 	err := c.collect(ctx)
-	return connector.Result{
-		State: c.state, Coverage: c.coverage(err), Actions: s.api.ledger.take(), Notes: c.notes,
-	}, err
+	coverage := c.coverage(err)
+	if c.state != nil && !refused && !errors.Is(ctx.Err(), context.Canceled) {
+		// Workloads were told in full: that a later stream failed is coverage. As
+		// an error it would undo the state, and deletions would be told again.
+		err = nil
+	}
+	return connector.Result{State: c.state, Coverage: coverage, Actions: s.api.ledger.take(), Notes: c.notes}, err
 }
 
 func (c *collection) collect(ctx context.Context) error {
@@ -101,18 +112,21 @@ func (c *collection) collect(ctx context.Context) error {
 	}
 	all := c.merge()
 	j := join(&all)
-	c.prior.recall(j.workloads, c.lookedAt())
-	if err := c.emitAll(ctx, j, all.configMaps); err != nil {
-		return err
-	}
-	if err := c.streamEvents(ctx, j); err != nil {
-		return err
-	}
+	c.prior.recall(j.workloads, c.end(), c.glance)
 	if err := c.usable(); err != nil {
 		return err
 	}
-	c.writeNotes(j)
-	return c.writeState(j)
+	if err := c.emitWorkloads(ctx, j); err != nil {
+		return err
+	}
+	if err := c.writeState(j); err != nil {
+		return err
+	}
+	defer c.writeNotes(j)
+	if err := c.emitOthers(ctx, j, all.configMaps); err != nil {
+		return err
+	}
+	return c.streamEvents(ctx, j)
 }
 
 // plan makes one job for each list but those that are streamed.
@@ -150,9 +164,11 @@ func (c *collection) runJobs(ctx context.Context) error {
 				}
 				<-slots
 			}()
+			j.began = c.now()
 			if err := j.run(ctx, j); err != nil {
 				j.err = classify(ctx, err, j.what())
 			}
+			j.ended = c.now()
 		})
 	}
 	wg.Wait()
@@ -239,30 +255,36 @@ func (c *collection) see(t time.Time) {
 	}
 }
 
-func (c *collection) emitAll(ctx context.Context, j *joined, maps []record.ConfigMap) error {
-	give := func(stream string, r record.Record, o record.Object, service record.Service) error {
-		if err := ctx.Err(); err != nil {
-			return classify(ctx, err, "the "+stream)
-		}
-		if !c.scope.has(o.Namespace, service.Name) {
-			return nil
-		}
-		return c.emit(r)
+// give emits a record that was asked for.
+func (c *collection) give(ctx context.Context, r record.Record, o record.Object, service record.Service) error {
+	if err := ctx.Err(); err != nil {
+		return classify(ctx, err, "the "+r.Stream())
 	}
+	if !c.scope.has(o.Namespace, service.Name) {
+		return nil
+	}
+	return c.emit(r)
+}
+
+func (c *collection) emitWorkloads(ctx context.Context, j *joined) error {
 	workloads := append(c.vanished(j), make([]record.Workload, 0, len(j.workloads))...)
 	for _, w := range j.workloads {
 		workloads = append(workloads, w.Workload)
 	}
 	slices.SortStableFunc(workloads, func(a, b record.Workload) int { return compareObjects(a.Object, b.Object) })
 	for _, w := range workloads {
-		if err := give(record.StreamWorkloads, w, w.Object, w.Service); err != nil {
+		if err := c.give(ctx, w, w.Object, w.Service); err != nil {
 			return err
 		}
 	}
 	c.done[record.StreamWorkloads] = true
+	return nil
+}
+
+func (c *collection) emitOthers(ctx context.Context, j *joined, maps []record.ConfigMap) error {
 	slices.SortFunc(maps, func(a, b record.ConfigMap) int { return compareObjects(a.Object, b.Object) })
 	for _, m := range maps {
-		if err := give(record.StreamConfigMaps, m, m.Object, m.Service); err != nil {
+		if err := c.give(ctx, m, m.Object, m.Service); err != nil {
 			return err
 		}
 	}
@@ -270,7 +292,7 @@ func (c *collection) emitAll(ctx context.Context, j *joined, maps []record.Confi
 	for _, p := range j.ordered {
 		for _, sig := range p.signals {
 			sig.Service = j.serviceOfPod(p)
-			if err := give(record.StreamPods, sig, sig.Object, sig.Service); err != nil {
+			if err := c.give(ctx, sig, sig.Object, sig.Service); err != nil {
 				return err
 			}
 		}
@@ -321,34 +343,46 @@ func (c *collection) streamEvents(ctx context.Context, j *joined) error {
 	return nil
 }
 
-// whole says whether the list of a kind in a namespace was complete.
-func (c *collection) whole(kind, namespace string) bool {
-	return slices.ContainsFunc(c.jobs, func(j *job) bool {
+// glance says when the list of a kind in a namespace was read, in the server's
+// clock, and whether it was complete. Its times are widened to whole seconds,
+// since that clock is not known better. With a window that a person named the
+// time of the look is left out: the same window is to give the same bytes.
+func (c *collection) glance(kind, namespace string) (glance, bool) {
+	i := slices.IndexFunc(c.jobs, func(j *job) bool {
 		return j.resource.kind == kind && (j.namespace == namespace || j.namespace == "") && j.listing.whole()
 	})
+	if i < 0 {
+		return glance{}, false
+	}
+	if c.env.Now == nil {
+		return glance{began: c.end(), ended: c.end()}, true
+	}
+	offset := c.api.ledger.clock().Offset
+	g := glance{began: c.jobs[i].began.Add(offset).UTC().Truncate(time.Second)}
+	if c.req.Incremental {
+		g.ended = c.jobs[i].ended.Add(offset).UTC().Truncate(time.Second).Add(time.Second)
+	}
+	return g, true
+}
+
+// end is the end of the window of workloads.
+func (c *collection) end() time.Time { return c.req.WindowOf(record.StreamWorkloads).End }
+
+func (c *collection) now() time.Time {
+	if c.env.Now == nil {
+		return time.Time{}
+	}
+	return c.env.Now()
 }
 
 // vanished compares with the last look.
 func (c *collection) vanished(j *joined) []record.Workload {
 	there := func(uid string) bool { return j.byUID[types.UID(uid)] != nil }
-	return c.prior.vanished(c.clusterID, there, c.lookedAt(), c.whole)
-}
-
-// lookedAt is the time of this look: the end of the window, unless that is so
-// long ago that this look says nothing about it. It is zero then.
-func (c *collection) lookedAt() time.Time {
-	if end := c.req.WindowOf(record.StreamWorkloads).End; !c.past(end) {
-		return end
-	}
-	return time.Time{}
-}
-
-func (c *collection) past(end time.Time) bool {
-	return c.env.Now != nil && c.env.Now().Sub(end) > livePast
+	return c.prior.vanished(c.clusterID, there, c.end(), c.glance)
 }
 
 func (c *collection) writeState(j *joined) error {
-	next := c.prior.remember(j.workloads, c.req.WindowOf(record.StreamWorkloads).End, c.whole)
+	next := c.prior.remember(j.workloads, c.end(), c.glance)
 	next.Cluster = c.clusterID
 	raw, err := json.Marshal(next)
 	if err != nil {
@@ -452,6 +486,8 @@ func (c *collection) listConfigMaps(ctx context.Context, j *job) error {
 			}
 			if cm, ok := c.cutConfigMap(m); ok {
 				j.configMaps = append(j.configMaps, cm)
+			} else {
+				j.locks++
 			}
 			return nil
 		})

@@ -13,14 +13,16 @@ const leaderAnnotation = "control-plane.alpha.kubernetes.io/leader"
 // rootCA is published into every namespace by Kubernetes itself.
 const rootCA = "kube-root-ca.crt"
 
-// cutConfigMap keeps when it changed and by which program, and its keys.
+// cutConfigMap keeps when it changed and by which program, and its keys. ok is
+// false for a lock: one with data is more than that, whatever it says of itself.
 func (s *source) cutConfigMap(m *metav1.PartialObjectMetadata) (record.ConfigMap, bool) {
-	if _, lock := m.Annotations[leaderAnnotation]; lock {
+	keys := dataKeys(m.ManagedFields)
+	if _, lock := m.Annotations[leaderAnnotation]; lock && len(keys) == 0 && len(m.ManagedFields) > 0 {
 		return record.ConfigMap{}, false
 	}
 	service, _ := s.labelled(m.Labels)
 	return record.ConfigMap{
 		Object: s.object("ConfigMap", &m.ObjectMeta), Service: service, Created: m.CreationTimestamp.UTC(),
-		Managers: managers(m.ManagedFields), Keys: dataKeys(m.ManagedFields),
+		Managers: managers(m.ManagedFields), Keys: keys,
 	}, true
 }

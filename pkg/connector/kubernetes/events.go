@@ -17,6 +17,9 @@ const (
 	selectOthers   = "reason!=" + reasonScaling
 )
 
+// deploymentController is what the writer of scalings calls itself.
+const deploymentController = "deployment-controller"
+
 // seriesLag is how late the newer recorder writes a repeated event down.
 const seriesLag = 30 * time.Minute
 
@@ -47,7 +50,10 @@ func eventTimes(e *corev1.Event) (first, last time.Time, count int32) {
 // its first and its last time.
 func scalings(e *corev1.Event) (deployment string, out []record.Scaling) {
 	what, ok := readScaled(e.Message)
-	if !ok || e.InvolvedObject.Kind != "Deployment" || e.InvolvedObject.UID == "" {
+	// Whoever may create Events can write the same. What remains is checked
+	// against the Deployment, its ReplicaSets and its present size.
+	if !ok || e.InvolvedObject.Kind != "Deployment" || e.InvolvedObject.UID == "" ||
+		e.Source.Component != deploymentController && e.ReportingController != deploymentController {
 		return "", nil
 	}
 	first, last, count := eventTimes(e)
@@ -72,9 +78,9 @@ func (s *source) cutEvent(e *corev1.Event, joined *joined) (record.Signal, bool)
 	}
 	first, last, count := eventTimes(e)
 	f := readMessage(e.Reason, e.Message)
-	reason := reasonWord(e.Reason)
-	if reason == "" {
-		reason = "Unknown"
+	reason := "Unknown"
+	if isEventReason(e.Reason) {
+		reason = e.Reason
 	}
 	sig := record.Signal{
 		From: record.StreamEvents, Object: s.involved(e), Class: f.class, Detail: f.detail, Image: f.image,
@@ -85,7 +91,13 @@ func (s *source) cutEvent(e *corev1.Event, joined *joined) (record.Signal, bool)
 	}
 	sig.Service = joined.serviceOf(sig.Object)
 	sig.Node = nodeOf(e, joined)
-	if p := joined.pods[sig.Object.UID]; p != nil && f.class == record.SignalImagePull && sig.Image == "" {
+	// The image of a message is a text that anybody can have written, unless the
+	// pod runs it.
+	p := joined.pods[sig.Object.UID]
+	switch {
+	case p == nil || f.class != record.SignalImagePull:
+		sig.Image = ""
+	case !p.runs(sig.Image):
 		sig.Image = p.image(sig.Container)
 	}
 	return sig, true

@@ -47,6 +47,7 @@ func join(b *batch) *joined {
 	}
 	j.joinRevisions(b)
 	for _, w := range j.workloads {
+		w.ownScalings()
 		w.sortScalings()
 	}
 	return j
@@ -147,6 +148,13 @@ func compareObjects(a, b record.Object) int {
 		}
 	}
 	return 0
+}
+
+// ownScalings leaves out scalings of what is no revision of the workload.
+func (w *workload) ownScalings() {
+	w.Scalings = slices.DeleteFunc(w.Scalings, func(s record.Scaling) bool {
+		return !slices.ContainsFunc(w.Revisions, func(r record.Revision) bool { return r.Name == s.Revision })
+	})
 }
 
 // sortScalings puts scalings in the order of their times, and those of one

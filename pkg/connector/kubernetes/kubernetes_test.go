@@ -494,11 +494,16 @@ func TestManagersAreCutDown(t *testing.T) {
 		{Manager: "kube-controller-manager", Subresource: "status", Time: &late},
 		{Manager: "kube-controller-manager", Subresource: "scale"},
 		{Manager: "no-time"},
-		{Manager: "line\nbreak", Time: &late},
+		{Manager: "line\nbreak", Time: &late, FieldsV1: fields(`{"f:data":{".":{},"f:a":{}}}`)},
+		{Manager: "alice@example.com", Time: &late, FieldsV1: fields(`{"f:metadata":{"f:labels":{}}}`)},
+		{Manager: "my secret =", Time: &late, FieldsV1: fields(`{"f:binaryData":{"f:a":{}}}`)},
 	})
 	want := []record.Manager{
 		{Name: "kube-controller-manager", Subresource: "scale"},
 		{Name: "helm", Template: true, Time: early.UTC()},
+		{Name: "(unusual name)", Data: true, Time: late.UTC()},
+		{Name: "(unusual name)", Time: late.UTC()},
+		{Name: "(unusual name)", Data: true, Time: late.UTC()},
 		{Name: "kubectl-edit", Time: late.UTC()},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -614,7 +619,7 @@ func TestStateKeepsWhatCouldNotBeListed(t *testing.T) {
 	if prior, err = readState(raw); err != nil {
 		t.Fatal(err)
 	}
-	wholeA := func(_, namespace string) bool { return namespace == "a" }
+	wholeA := func(_, namespace string) (glance, bool) { return glance{began: now, ended: now}, namespace == "a" }
 	gone := prior.vanished("c", func(uid string) bool { return uid == "u1" }, now, wholeA)
 	if len(gone) != 1 || gone[0].Object.UID != "u2" || !gone[0].Vanished.After.Equal(seenAt) || !gone[0].Vanished.Before.Equal(now) {
 		t.Errorf("vanished: %+v", gone)
@@ -649,10 +654,12 @@ func TestTheLastLookIsRecalled(t *testing.T) {
 		w.Desired, w.Revisions = desired, []record.Revision{r}
 		return w
 	}
-	all := func(string, string) bool { return true }
+	all := func(t time.Time) glances {
+		return func(string, string) (glance, bool) { return glance{began: t, ended: t}, true }
+	}
 	first, second := at("10:00:00").Time, at("10:30:00").Time
 	event, pod := at("09:59:58").UTC(), at("09:59:59").UTC()
-	raw, err := json.Marshal(state{}.remember([]*workload{named(2, revision(3, event, pod))}, first, all))
+	raw, err := json.Marshal(state{}.remember([]*workload{named(2, revision(3, event, pod))}, first, all(first)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -661,7 +668,7 @@ func TestTheLastLookIsRecalled(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := named(5, revision(3, time.Time{}, at("10:20:00").UTC())) // the Event expired, the pod was replaced
-	prior.recall([]*workload{w}, second)
+	prior.recall([]*workload{w}, second, all(second))
 	if r := w.Revisions[0]; !r.ScaledUp.Equal(event) || !r.FirstPod.Equal(pod) {
 		t.Errorf("what told of the rollback is forgotten: %+v", r)
 	}
@@ -669,12 +676,12 @@ func TestTheLastLookIsRecalled(t *testing.T) {
 		t.Errorf("rescaled %+v", w.Rescaled)
 	}
 	w = named(2, revision(4, time.Time{}, at("10:20:00").UTC()))
-	prior.recall([]*workload{w}, second)
+	prior.recall([]*workload{w}, second, all(second))
 	if w.Rescaled != nil || !w.Revisions[0].FirstPod.Equal(at("10:20:00").UTC()) {
 		t.Errorf("told of another number: %+v", w.Workload)
 	}
 	w = named(5, revision(3, time.Time{}, time.Time{}))
-	prior.recall([]*workload{w}, time.Time{})
+	prior.recall([]*workload{w}, time.Time{}, all(second))
 	if w.Rescaled != nil {
 		t.Error("a window of the past tells of a scaling")
 	}
@@ -683,8 +690,8 @@ func TestTheLastLookIsRecalled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	old.recall([]*workload{w}, second)
-	if w.Rescaled != nil || len(old.vanished("c", func(string) bool { return false }, second, all)) != 1 {
+	old.recall([]*workload{w}, second, all(second))
+	if w.Rescaled != nil || len(old.vanished("c", func(string) bool { return false }, second, all(second))) != 1 {
 		t.Errorf("version 1: %+v", old)
 	}
 }
@@ -931,7 +938,7 @@ func TestScalingsOfACountedAndOfACombinedEvent(t *testing.T) {
 	event := func(prefix string) *corev1.Event {
 		return &corev1.Event{
 			Message: prefix + "Scaled up replica set web-5d from 0 to 1", FirstTimestamp: at("10:00:00"), LastTimestamp: at("10:05:00"), Count: 2,
-			InvolvedObject: corev1.ObjectReference{Kind: "Deployment", UID: "d"},
+			InvolvedObject: corev1.ObjectReference{Kind: "Deployment", UID: "d"}, Source: corev1.EventSource{Component: deploymentController},
 		}
 	}
 	if _, got := scalings(event("")); len(got) != 2 || !got[0].Time.Equal(at("10:00:00").Time) || !got[1].Time.Equal(at("10:05:00").Time) {

@@ -30,12 +30,13 @@ func managers(entries []metav1.ManagedFieldsEntry) []record.Manager {
 			continue
 		case e.Time == nil && e.Subresource != "scale": // scale entries have no time
 			continue
-		case e.Subresource == "" && e.Manager == controllerManager, !isManager(e.Manager):
+		case e.Subresource == "" && e.Manager == controllerManager:
 			continue
 		}
-		m := record.Manager{
-			Name: e.Manager, Subresource: e.Subresource,
-			Template: e.Subresource == "" && e.FieldsV1 != nil && ownsTemplate(e.FieldsV1.GetRawBytes()),
+		m := record.Manager{Name: managerName(e.Manager), Subresource: e.Subresource}
+		if e.Subresource == "" && e.FieldsV1 != nil {
+			raw := e.FieldsV1.GetRawBytes()
+			m.Template, m.Data = ownsTemplate(raw), ownsData(raw)
 		}
 		if e.Time != nil {
 			m.Time = e.Time.UTC()
@@ -49,6 +50,24 @@ func managers(entries []metav1.ManagedFieldsEntry) []record.Manager {
 		return strings.Compare(a.Name+"\x00"+a.Subresource, b.Name+"\x00"+b.Subresource)
 	})
 	return out
+}
+
+// managerName keeps the name of a program. Clients choose it and the API takes
+// any printable text: a person's address or a secret is not written down. The
+// entry itself is kept, since somebody did write then.
+func managerName(s string) string {
+	if !isManager(s) {
+		return record.UnusualManager
+	}
+	return s
+}
+
+// ownsData reports whether a field set has keys of a ConfigMap, or all of them.
+func ownsData(fieldsV1 []byte) bool {
+	top := fieldSet(fieldsV1)
+	_, data := top["f:data"]
+	_, binary := top["f:binaryData"]
+	return data || binary
 }
 
 // ownsTemplate reports whether a field set has fields of the pod template.

@@ -89,6 +89,31 @@ func isWellKnown(reason string) bool {
 	return false
 }
 
+// isEventReason reports whether Kubernetes' own components give a reason for
+// Events of type Warning. Any other one is a text that somebody chose.
+func isEventReason(reason string) bool {
+	if classOfReason(reason) != record.SignalUnclassified || isWellKnown(reason) {
+		return true
+	}
+	switch reason {
+	case "Failed", "FailedSync", "FailedValidation", "Killing", "ExceededGracePeriod", "FailedPostStartHook", "FailedPreStopHook",
+		"UnexpectedAdmissionError", "AppArmor", "SysctlForbidden", "OutOfcpu", "OutOfmemory", "OutOfpods", "OutOfephemeral-storage",
+		"NodeAffinity", "TopologyAffinityError", "DNSConfigForming", "MissingClusterDNS", "CIDRNotAvailable", "InvalidEnvironmentVariableNames",
+		"FailedToRetrieveImagePullSecret", "FailedPrepareDynamicResources", "VolumeConditionAbnormal", "NodeControllerEviction", // kubelet, nodes
+		"FailedPreBind", "WaitForFirstConsumer", "ExternalProvisioning", "ExternalExpanding", // scheduler, volumes
+		"FailedDelete", "FailedUpdate", "FailedRSCreateReason", "DeploymentRollbackRevisionNotFound", "SelectorOverlap", "SelectingAll",
+		"FailedDaemonPod", "FailedPlacement", "BackoffLimitExceeded", "DeadlineExceeded", "PodFailurePolicy", "TooManyActivePods",
+		"MissSchedule", "FailedNeedsStart", "TooManyMissedTimes", "UnparseableSchedule", "UnknownTimeZone", "InvalidSchedule", "MissingJob", // controllers
+		"FailedGetScale", "FailedGetResourceMetric", "FailedGetContainerResourceMetric", "FailedGetPodsMetric", "FailedGetObjectMetric",
+		"FailedGetExternalMetric", "FailedComputeMetricsReplicas", "FailedRescale", "FailedUpdateStatus", "FailedConvertHPA",
+		"InvalidSelector", "SelectorRequired", "AmbiguousSelector", "InvalidMetricSourceType", // horizontal pod autoscaler
+		"SyncLoadBalancerFailed", "FailedToCreateEndpoint", "FailedToUpdateEndpoint", "FailedToUpdateEndpointSlices", "ClusterIPNotAllocated",
+		"FailedToCreateRoute", "NoControllers", "NoPods", "CalculateExpectedPodCountFailed", "UnmanagedPods": // services, disruption budgets
+		return true
+	}
+	return false
+}
+
 // classOfFailed sorts the kubelet's reason Failed, which it gives for an image
 // that it cannot pull and for a container that it cannot make.
 func classOfFailed(message string) record.SignalClass {

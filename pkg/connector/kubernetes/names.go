@@ -15,7 +15,8 @@ var (
 	labelName    = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$`)
 	clusterName  = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._:-]*[A-Za-z0-9])?$`)
 	camelCase    = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
-	printable    = regexp.MustCompile(`^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$`)
+	program      = regexp.MustCompile(`^[A-Za-z0-9._/:-]+$`)
+	uuid         = regexp.MustCompile(`^[0-9a-f]+-[0-9a-f]+-[0-9a-f]+-[0-9a-f]+-[0-9a-f]+$`)
 	dataKey      = regexp.MustCompile(`^[-._a-zA-Z0-9]+$`)
 )
 
@@ -28,14 +29,17 @@ func isObject(s string) bool { return len(s) <= 253 && dnsSubdomain.MatchString(
 
 func isKind(s string) bool { return len(s) <= 63 && camelCase.MatchString(s) }
 
-func isUID(s string) bool { return len(s) <= 128 && labelName.MatchString(s) }
+// isUID takes what the API server itself gives to objects.
+func isUID(s string) bool {
+	return len(s) == 36 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-' && uuid.MatchString(s)
+}
 
 func isClusterID(s string) bool { return len(s) <= 253 && clusterName.MatchString(s) }
 
 func isReason(s string) bool { return len(s) <= 64 && camelCase.MatchString(s) }
 
-// isManager: any printable ASCII, as the API takes it.
-func isManager(s string) bool { return len(s) <= 128 && printable.MatchString(s) }
+// isManager takes names of programs, and no addresses: it has no '@'.
+func isManager(s string) bool { return len(s) <= 128 && program.MatchString(s) }
 
 func isDataKey(s string) bool { return len(s) <= 253 && dataKey.MatchString(s) }
 

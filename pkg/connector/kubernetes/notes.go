@@ -23,6 +23,13 @@ func (c *collection) writeNotes(j *joined) {
 	}
 	if slices.Contains(streams, record.StreamConfigMaps) {
 		c.note("Of ConfigMaps only the last change by each field manager is known, and not which keys it changed.")
+		locks := 0
+		for _, j := range c.jobs {
+			locks += j.locks
+		}
+		if locks > 0 {
+			c.note("ConfigMaps without data that are locks of a leader election were left out: %d.", locks)
+		}
 	}
 }
 
@@ -81,8 +88,9 @@ func (c *collection) noteWorkloads(j *joined) {
 		c.note("This is the first look: workloads that were deleted before it cannot be seen. The next run compares with it.")
 		c.note("Of scalings before the first look only those are known whose Event is still kept (for an hour by default) and was not combined with others. " +
 			"The next run compares the numbers of replicas.")
-	case c.lookedAt().IsZero():
-		c.note("The window ended in the past: workloads that were deleted or scaled since the last look are not told, because a list shows the present.")
+	case !c.req.Incremental:
+		c.note("The window was named by a person: of workloads that were deleted or scaled since the last look it is told that they were so " +
+			"when they were read, and not since when, because a list shows the present and not the end of the window.")
 	}
 	short := 0
 	for _, w := range j.workloads {

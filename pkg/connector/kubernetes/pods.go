@@ -41,6 +41,11 @@ func (p *pod) image(name string) string {
 	return ""
 }
 
+// runs reports whether a container of the pod was told to run the image.
+func (p *pod) runs(image string) bool {
+	return slices.ContainsFunc(p.containers, func(c record.Container) bool { return c.Image == image })
+}
+
 func (s *source) cutPod(p *corev1.Pod) pod {
 	out := pod{
 		object: s.object("Pod", &p.ObjectMeta), created: p.CreationTimestamp.UTC(),

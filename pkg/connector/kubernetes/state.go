@@ -26,10 +26,26 @@ type state struct {
 
 // look is one kind in one namespace, listed in full.
 type look struct {
-	Namespace string    `json:"namespace"`
-	Kind      string    `json:"kind"`
-	At        time.Time `json:"at"`
-	Seen      []seen    `json:"seen"`
+	Namespace string `json:"namespace"`
+	Kind      string `json:"kind"`
+	// At is when the list was begun: what was seen was still there then.
+	At   time.Time `json:"at"`
+	Seen []seen    `json:"seen"`
+}
+
+// glance is when a list was read, in the server's clock: what it shows was there
+// after began, and what it does not show was gone by ended. A zero ended leaves
+// that out.
+type glance struct{ began, ended time.Time }
+
+// glances says how this run looked at a kind in a namespace, and whether the list
+// was complete.
+type glances func(kind, namespace string) (glance, bool)
+
+// compares reports whether what changed since the look can be told in a window
+// with that end. Where clocks were set back it cannot, and the look is kept.
+func (l look) compares(g glance, end time.Time) bool {
+	return l.At.Before(end) && (g.ended.IsZero() || l.At.Before(g.ended))
 }
 
 // seen is a workload. Its JSON is an array, since there are many: uid, name,
@@ -96,22 +112,26 @@ func readState(raw []byte) (state, error) {
 	return st, nil
 }
 
-// remember makes the state of this look. whole says which lists were complete.
-func (st state) remember(workloads []*workload, at time.Time, whole func(kind, namespace string) bool) state {
+// remember makes the state of this look. A list that was not complete, or that
+// could not be compared, keeps its older look: what went away is told later.
+func (st state) remember(workloads []*workload, end time.Time, looked glances) state {
 	next := state{Version: stateVersion, Cluster: st.Cluster}
+	kept := map[[2]string]bool{}
 	for _, l := range st.Looks {
-		if !whole(l.Kind, l.Namespace) {
+		if g, whole := looked(l.Kind, l.Namespace); !whole || !l.compares(g, end) {
 			next.Looks = append(next.Looks, l)
+			kept[[2]string{l.Kind, l.Namespace}] = true
 		}
 	}
 	var current *look
 	for _, w := range workloads {
 		o := w.Object
-		if !whole(o.Kind, o.Namespace) {
+		g, whole := looked(o.Kind, o.Namespace)
+		if !whole || kept[[2]string{o.Kind, o.Namespace}] {
 			continue
 		}
 		if current == nil || current.Namespace != o.Namespace || current.Kind != o.Kind {
-			next.Looks = append(next.Looks, look{Namespace: o.Namespace, Kind: o.Kind, At: at.UTC()})
+			next.Looks = append(next.Looks, look{Namespace: o.Namespace, Kind: o.Kind, At: g.began.UTC()})
 			current = &next.Looks[len(next.Looks)-1]
 		}
 		current.Seen = append(current.Seen, seen{o.UID, o.Name, w.Service.Name, w.Desired, starts(w)})
@@ -136,17 +156,16 @@ func starts(w *workload) []start {
 }
 
 // recall adds to the workloads what the last look knew of them: another number
-// of replicas, and when revisions came back. at is the time of this look; a
-// zero one is none, and then numbers are not compared.
-func (st state) recall(workloads []*workload, at time.Time) {
+// of replicas, and when revisions came back.
+func (st state) recall(workloads []*workload, end time.Time, looked glances) {
 	type known struct {
 		seen
-		at time.Time
+		look
 	}
 	before := map[string]known{}
 	for _, l := range st.Looks {
 		for _, s := range l.Seen {
-			before[s.UID] = known{s, l.At}
+			before[s.UID] = known{s, l}
 		}
 	}
 	for _, w := range workloads {
@@ -154,8 +173,9 @@ func (st state) recall(workloads []*workload, at time.Time) {
 		if !ok {
 			continue
 		}
-		if k.Desired >= 0 && w.Desired >= 0 && k.Desired != w.Desired && at.After(k.at) {
-			w.Rescaled = &record.Rescaled{From: k.Desired, To: w.Desired, After: k.at.UTC(), Before: at.UTC()}
+		g, whole := looked(k.Kind, k.Namespace)
+		if k.Desired >= 0 && w.Desired >= 0 && k.Desired != w.Desired && whole && k.compares(g, end) {
+			w.Rescaled = &record.Rescaled{From: k.Desired, To: w.Desired, After: k.At.UTC(), Before: g.ended.UTC()}
 		}
 		for _, s := range k.Starts {
 			for i := range w.Revisions {
@@ -177,10 +197,11 @@ func earlier(a, b time.Time) time.Time {
 
 // vanished lists the workloads that were there at the last look and are not
 // any more, in lists that were complete both times.
-func (st state) vanished(cluster string, there func(uid string) bool, at time.Time, whole func(kind, namespace string) bool) []record.Workload {
+func (st state) vanished(cluster string, there func(uid string) bool, end time.Time, looked glances) []record.Workload {
 	var out []record.Workload
 	for _, l := range st.Looks {
-		if !whole(l.Kind, l.Namespace) || !at.After(l.At) {
+		g, whole := looked(l.Kind, l.Namespace)
+		if !whole || !l.compares(g, end) {
 			continue
 		}
 		for _, s := range l.Seen {
@@ -190,7 +211,7 @@ func (st state) vanished(cluster string, there func(uid string) bool, at time.Ti
 			out = append(out, record.Workload{
 				Object:   record.Object{Cluster: cluster, Kind: l.Kind, Namespace: l.Namespace, Name: s.Name, UID: s.UID},
 				Service:  record.Service{Name: s.Service, Basis: "snapshot"},
-				Vanished: &record.Vanished{After: l.At.UTC(), Before: at.UTC()},
+				Vanished: &record.Vanished{After: l.At.UTC(), Before: g.ended.UTC()},
 			})
 		}
 	}

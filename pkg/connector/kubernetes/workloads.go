@@ -204,20 +204,27 @@ func cutReplicaSet(rs *appsv1.ReplicaSet) (revision, bool) {
 	}, true
 }
 
-// formerNumbers reads "1,3". Kubernetes bounds the annotation at 2000
-// characters and drops the oldest numbers.
+// Kubernetes bounds the annotation at maxHistory characters. Whoever may write
+// ReplicaSets can write more, and each number would be a rollback.
+const (
+	maxHistory = 2000
+	maxFormer  = 50
+)
+
+// formerNumbers reads "1,3": rising numbers below the present one. Of too many
+// the newest are kept.
 func formerNumbers(s string, number int64) []int64 {
-	if len(s) > 4096 {
+	if len(s) > maxHistory {
 		return nil
 	}
 	var former []int64
+	last := int64(0)
 	for field := range strings.SplitSeq(s, ",") {
-		if n, err := strconv.ParseInt(strings.TrimSpace(field), 10, 64); err == nil && n > 0 && n < number && !slices.Contains(former, n) {
-			former = append(former, n)
+		if n, err := strconv.ParseInt(strings.TrimSpace(field), 10, 64); err == nil && n > last && n < number {
+			former, last = append(former, n), n
 		}
 	}
-	slices.Sort(former)
-	return former
+	return former[max(0, len(former)-maxFormer):]
 }
 
 func cutControllerRevision(cr *appsv1.ControllerRevision) (revision, bool) {
