@@ -24,7 +24,7 @@ type cluster struct {
 	ns     string
 }
 
-func newCluster(t *testing.T) *cluster {
+func newCluster(t testing.TB) *cluster {
 	t.Helper()
 	server := testbed.Start(t)
 	client, err := kubernetes.NewForConfig(server.AdminConfig())
@@ -36,7 +36,7 @@ func newCluster(t *testing.T) *cluster {
 
 // reader returns a kubeconfig of a ServiceAccount that may read what rcactl asks
 // for by default, without the resources named.
-func (c *cluster) reader(t *testing.T, without ...string) string {
+func (c *cluster) reader(t testing.TB, without ...string) string {
 	t.Helper()
 	denied := map[string]bool{}
 	for _, r := range without {

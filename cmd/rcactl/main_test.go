@@ -10,7 +10,7 @@ import (
 // TestMain lets the test binary be rcactl itself, for scripts and for tests that
 // kill it.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"rcactl": main})
+	testscript.Main(m, map[string]func(){"rcactl": main, "barelist": bareList})
 }
 
 // asProgram is the environment in which the test binary runs as rcactl.
