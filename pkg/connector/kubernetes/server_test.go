@@ -306,6 +306,7 @@ func TestARollbackIsToldWithItsTimeAndManager(t *testing.T) {
 	c.tick()
 	c.rollout("web", "shop/web:2.0.0")
 	c.tick()
+	c.tick() // a write one second after a rollout and one before the next is claimed for neither
 	c.undo("web", podTemplate("shop/web:1.0.0"))
 	c.awaitRollout("web")
 	want := []string{
@@ -331,6 +332,7 @@ func TestRestartAndScaleAreTold(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	c.deploy("web", "shop/web:1.0.0")
+	c.tick()
 	c.tick()
 	at := time.Now().Format(time.RFC3339)
 	c.patch("web", "kubectl-rollout", `{"spec":{"template":{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":"`+at+`"}}}}}`)
@@ -396,6 +398,7 @@ func TestStatefulSetAndDaemonSetRollbacks(t *testing.T) {
 	}
 	set := func(image string) {
 		t.Helper()
+		c.tick()
 		c.tick()
 		opts := metav1.PatchOptions{FieldManager: "kubectl-set"}
 		if _, err := apps.StatefulSets(c.ns).Patch(t.Context(), "db", types.StrategicMergePatchType, []byte(imagePatch(image)), opts); err != nil {
