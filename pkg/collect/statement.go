@@ -77,7 +77,7 @@ func (s *source) statement(actions manifest.Actions) manifest.Source {
 	out := manifest.Source{
 		Name: s.Name, Type: s.Type, Status: manifest.Status(s.status),
 		ErrorClass: string(connector.ClassOf(s.err)), Error: message(s.err),
-		Actions: actions, Notes: s.notes, Cursor: s.cursor(),
+		Actions: actions, Scope: s.result.Scope, Notes: s.notes, Cursor: s.cursor(),
 	}
 	if s.plan.fromCursor && !s.plan.window.IsZero() {
 		out.Window = &s.plan.window

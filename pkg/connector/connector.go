@@ -157,6 +157,8 @@ type Result struct {
 	Coverage []Coverage
 	// Actions says what was asked of the source, in a stable order.
 	Actions []Action
+	// Scope says in words what was read: "namespace shop".
+	Scope string
 	// Notes are sentences of ours for the manifest: what this source cannot
 	// know, what was read beyond the default.
 	Notes []string

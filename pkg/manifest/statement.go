@@ -173,6 +173,7 @@ type Source struct {
 	Counts     map[string]Number `json:"counts,omitempty"` // events written, by kind
 	Cursor     *Cursor           `json:"cursor,omitempty"`
 	Skew       *Skew             `json:"skew,omitempty"`
+	Scope      string            `json:"scope,omitempty"` // what was read, in words: namespaces, repositories
 	Notes      []string          `json:"notes,omitempty"` // our own words
 }
 

@@ -95,7 +95,7 @@ func (s *source) Collect(ctx context.Context, req connector.Request, emit func(r
 		// an error it would undo the state, and deletions would be told again.
 		err = nil
 	}
-	return connector.Result{State: c.state, Coverage: coverage, Actions: s.api.ledger.take(), Notes: c.notes}, err
+	return connector.Result{State: c.state, Coverage: coverage, Actions: s.api.ledger.take(), Scope: c.where, Notes: c.notes}, err
 }
 
 func (c *collection) collect(ctx context.Context) error {

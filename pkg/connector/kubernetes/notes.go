@@ -8,9 +8,8 @@ import (
 	"github.com/rcactl/rcactl/pkg/record"
 )
 
-// writeNotes says what was read and what this look could not know.
+// writeNotes says what this look could not know.
 func (c *collection) writeNotes(j *joined) {
-	c.note("Read: %s.", c.where)
 	c.noteIdentity()
 	c.noteScope()
 	c.noteEmpty()

@@ -897,7 +897,7 @@ func TestAnEmptyNamespaceIsNoted(t *testing.T) {
 			c.deploy("web", "shop/web:1.0.0")
 		}
 		_, result := c.collect(config, request(), env())
-		if noted(result, "namespace "+test.ns+" holds") != (test.want != "") || !noted(result, test.want) || !noted(result, "Read: namespace "+test.ns+".") {
+		if noted(result, "namespace "+test.ns+" holds") != (test.want != "") || !noted(result, test.want) || result.Scope != "namespace "+test.ns {
 			t.Errorf("%s: %q", test.ns, result.Notes)
 		}
 	}
