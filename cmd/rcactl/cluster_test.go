@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"testing"
 	"time"
@@ -81,7 +80,7 @@ func (c *cluster) deploy(t *testing.T, name, image string, change ...func(*appsv
 	if _, err := c.client.AppsV1().Deployments(c.ns).Create(t.Context(), d, metav1.CreateOptions{FieldManager: "kubectl-create"}); err != nil {
 		t.Fatal(err)
 	}
-	c.awaitRollout(t, name)
+	c.server.AwaitRollout(t, c.ns, name)
 }
 
 // update changes a Deployment as kubectl edit would.
@@ -127,28 +126,10 @@ func (c *cluster) undo(t *testing.T, name string, revision int) {
 	t.Fatalf("%s has no revision %d", name, revision)
 }
 
-// awaitRollout waits until the newest template runs everywhere.
-func (c *cluster) awaitRollout(t *testing.T, name string) {
-	t.Helper()
-	c.await(t, name+" to roll out", func(ctx context.Context) (bool, error) {
-		d, err := c.client.AppsV1().Deployments(c.ns).Get(ctx, name, metav1.GetOptions{})
-		if err != nil {
-			return false, err
-		}
-		for _, cond := range d.Status.Conditions {
-			if cond.Type == appsv1.DeploymentProgressing && cond.Reason == "NewReplicaSetAvailable" &&
-				d.Status.ObservedGeneration == d.Generation && d.Status.UpdatedReplicas == *d.Spec.Replicas && d.Status.Replicas == *d.Spec.Replicas {
-				return true, nil
-			}
-		}
-		return false, fmt.Errorf("generation %d, status %+v", d.Generation, d.Status)
-	})
-}
-
 // awaitPodWaiting waits until a pod of the namespace waits for a reason.
 func (c *cluster) awaitPodWaiting(t *testing.T, reason string) {
 	t.Helper()
-	c.await(t, "a pod in "+reason, func(ctx context.Context) (bool, error) {
+	testbed.Eventually(t, "a pod in "+reason, func(ctx context.Context) (bool, error) {
 		pods, err := c.client.CoreV1().Pods(c.ns).List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return false, err
@@ -162,24 +143,6 @@ func (c *cluster) awaitPodWaiting(t *testing.T, reason string) {
 		}
 		return false, nil
 	})
-}
-
-// await polls until done.
-func (c *cluster) await(t *testing.T, what string, done func(context.Context) (bool, error)) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	for {
-		ok, err := done(ctx)
-		if ok {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("waited a minute for %s: %v", what, err)
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
 }
 
 // settle waits past the next full second: the API's times have no finer grain,

@@ -196,6 +196,9 @@ func progressText(pr collect.Progress) string {
 	if pr.Version != "" {
 		text = pr.Version + " · " + text
 	}
+	if pr.Skew != 0 {
+		text += fmt.Sprintf(" · its clock is %s ours", ahead(pr.Skew))
+	}
 	if pr.Error != "" {
 		text += " · " + pr.Error
 	}
@@ -207,6 +210,14 @@ func processText(pid int) string {
 		return ""
 	}
 	return fmt.Sprintf(" (process %d)", pid)
+}
+
+// ahead says how far a clock is from ours: "3s ahead of", "2m0s behind".
+func ahead(skew time.Duration) string {
+	if skew < 0 {
+		return (-skew).Round(time.Second).String() + " behind"
+	}
+	return skew.Round(time.Second).String() + " ahead of"
 }
 
 // printTrouble says in a line each why sources are not complete: errors are shown

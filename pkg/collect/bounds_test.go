@@ -1,6 +1,7 @@
 package collect_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -17,6 +18,16 @@ import (
 	"github.com/rcactl/rcactl/pkg/manifest"
 )
 
+// hangs is a source that never connects and ignores its context.
+type hangs struct{ release <-chan struct{} }
+
+func (hangs) Validate() error { return nil }
+
+func (h hangs) Connect(context.Context, connector.Env) (connector.Connector, error) {
+	<-h.release
+	return nil, errors.New("released")
+}
+
 // Waiting for another run and asking share one deadline, and so do more hanging
 // sources than are asked side by side.
 func TestTheTimeoutBoundsTheWholeRun(t *testing.T) {
@@ -27,7 +38,7 @@ func TestTheTimeoutBoundsTheWholeRun(t *testing.T) {
 	defer close(release)
 	var sources []collect.Source
 	for i := range 20 {
-		sources = append(sources, memory(t, fmt.Sprintf("memory/%d", i), &connectortest.Memory{Trouble: connectortest.HangsAlways, Release: release}))
+		sources = append(sources, collect.Source{Name: fmt.Sprintf("memory/%d", i), Type: "memory", Config: hangs{release}})
 	}
 	o := h.options(sources...)
 	o.Timeout = 6 * time.Second

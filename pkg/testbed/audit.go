@@ -56,7 +56,7 @@ func (s *Server) Audit(t testing.TB, user string, since int64) []AuditLine {
 	// there proves that all the earlier lines are.
 	marker := s.mark(t)
 	var log []byte
-	s.eventually(t, "the audit log to catch up", func(context.Context) (bool, error) {
+	Eventually(t, "the audit log to catch up", func(context.Context) (bool, error) {
 		var err error
 		log, err = readFrom(s.AuditLog(), since)
 		return err == nil && bytes.Contains(log, []byte(marker)), err

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -21,7 +23,7 @@ import (
 )
 
 // settleTimeout bounds the wait for things that the server does by itself.
-const settleTimeout = 30 * time.Second
+const settleTimeout = time.Minute
 
 // Namespace makes a namespace for one test, named after it, and deletes it when
 // the test ends. It returns when pods can be created in it.
@@ -40,7 +42,7 @@ func (s *Server) Namespace(t testing.TB) string {
 			t.Errorf("delete the test's namespace: %v", err)
 		}
 	})
-	s.eventually(t, "the default ServiceAccount of "+name, func(ctx context.Context) (bool, error) {
+	Eventually(t, "the default ServiceAccount of "+name, func(ctx context.Context) (bool, error) {
 		_, err := s.client.CoreV1().ServiceAccounts(name).Get(ctx, "default", metav1.GetOptions{})
 		return err == nil, err
 	})
@@ -166,7 +168,7 @@ func (s *Server) awaitRule(t testing.TB, user, namespace string, rule rbacv1.Pol
 	default:
 		return
 	}
-	s.eventually(t, "RBAC to allow "+user+" what its rules say", func(ctx context.Context) (bool, error) {
+	Eventually(t, "RBAC to allow "+user+" what its rules say", func(ctx context.Context) (bool, error) {
 		review, err := s.client.AuthorizationV1().SubjectAccessReviews().Create(ctx,
 			&authorizationv1.SubjectAccessReview{Spec: spec}, metav1.CreateOptions{})
 		if err != nil {
@@ -176,9 +178,27 @@ func (s *Server) awaitRule(t testing.TB, user, namespace string, rule rbacv1.Pol
 	})
 }
 
-// eventually polls until done, and fails the test with the last error when it
+// AwaitRollout waits until the newest pod template of a Deployment runs everywhere,
+// and nothing else does.
+func (s *Server) AwaitRollout(t testing.TB, namespace, name string) {
+	t.Helper()
+	Eventually(t, name+" to roll out", func(ctx context.Context) (bool, error) {
+		d, err := s.client.AppsV1().Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return false, err
+		}
+		available := slices.ContainsFunc(d.Status.Conditions, func(c appsv1.DeploymentCondition) bool {
+			return c.Type == appsv1.DeploymentProgressing && c.Reason == "NewReplicaSetAvailable"
+		})
+		want := *d.Spec.Replicas
+		return available && d.Status.ObservedGeneration >= d.Generation && d.Status.UpdatedReplicas == want && d.Status.Replicas == want,
+			fmt.Errorf("generation %d, status %+v", d.Generation, d.Status)
+	})
+}
+
+// Eventually polls until done, and fails the test with the last error when it
 // takes too long.
-func (s *Server) eventually(t testing.TB, what string, done func(context.Context) (bool, error)) {
+func Eventually(t testing.TB, what string, done func(context.Context) (bool, error)) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), settleTimeout)
 	defer cancel()

@@ -105,33 +105,12 @@ func (c *cluster) rollout(name, image string) {
 
 func (c *cluster) awaitRollout(name string) {
 	c.Helper()
-	c.await("the rollout of "+name, func(ctx context.Context) (bool, error) {
-		d, err := c.client.AppsV1().Deployments(c.ns).Get(ctx, name, metav1.GetOptions{})
-		if err != nil || d.Status.ObservedGeneration < d.Generation {
-			return false, err
-		}
-		done := slices.ContainsFunc(d.Status.Conditions, func(cond appsv1.DeploymentCondition) bool {
-			return cond.Type == appsv1.DeploymentProgressing && cond.Reason == "NewReplicaSetAvailable"
-		})
-		return done && d.Status.UpdatedReplicas == *d.Spec.Replicas && d.Status.Replicas == *d.Spec.Replicas, nil
-	})
+	c.srv.AwaitRollout(c, c.ns, name)
 }
 
 func (c *cluster) await(what string, done func(context.Context) (bool, error)) {
 	c.Helper()
-	ctx, cancel := context.WithTimeout(c.Context(), 40*time.Second)
-	defer cancel()
-	for {
-		ok, err := done(ctx)
-		if ok {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			c.Fatalf("waited in vain for %s: %v", what, err)
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
+	testbed.Eventually(c, what, done)
 }
 
 // tick waits until a new second has begun, since the API's stamps have no
