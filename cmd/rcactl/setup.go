@@ -273,6 +273,9 @@ func (s *setup) nothingToAsk() error {
 	if s.where != "" {
 		return fail(exitUsage, fmt.Errorf("there is nothing to ask: %s configures no connector", s.where), "add one under connectors:")
 	}
+	if len(builtin.Registry().Types()) == 0 {
+		return fail(exitUsage, errors.New("there is nothing to ask: this build has no connector"), "build without the tag rcactl_minimal, or add one such as rcactl_kubernetes")
+	}
 	return fail(exitUsage, errors.New("there is nothing to ask: no config, no kubeconfig with a current context, and this is not a pod with a ServiceAccount"),
 		"name a kubeconfig with --kubeconfig, or write a config; rcactl validate --print-config shows one")
 }
