@@ -20,6 +20,9 @@ type detector struct {
 	real func(groups []string) bool
 	// fold says that the words, in lower case, stand for any case.
 	fold bool
+	// look stands in for re where every line wakes the detector, and a pattern
+	// would cost more than all the rest.
+	look func(s string) bool
 }
 
 // detectors is the list and what wakes its members. It never changes.
@@ -45,33 +48,33 @@ func newDetectors() detectors {
 	// A word begins here, or after a newline that JSON escaped.
 	const edge = `(?:\b|\\[nrt])`
 	return index([]detector{
-		{"private-key", []string{"PRIVATE KEY"}, re(`-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----`), nil, false},
-		{"age-secret-key", []string{"AGE-SECRET-KEY-1"}, re(`AGE-SECRET-KEY-1[A-Z0-9]{40}`), nil, false},
-		{"aws-access-key-id", []string{"AKIA", "ASIA"}, re(edge + `(?:AKIA|ASIA)[A-Z0-9]{16}\b`), nil, false},
-		{"github-token", []string{"ghp_", "gho_", "ghs_", "ghu_", "ghr_"}, re(`gh[posur]_[A-Za-z0-9]{36}`), nil, false},
-		{"github-token", []string{"github_pat_"}, re(`github_pat_[A-Za-z0-9_]{40}`), nil, false},
-		{"gitlab-token", []string{"glpat-"}, re(`glpat-[A-Za-z0-9_-]{20}`), nil, false},
-		{"slack-token", []string{"xox"}, re(edge + `xox[abeoprs]-[0-9][A-Za-z0-9-]{9}`), nil, false},
-		{"slack-webhook", []string{"hooks.slack.com/"}, re(`hooks\.slack\.com/(?:services|workflows)/T[A-Z0-9]+/[A-Za-z0-9]+/[A-Za-z0-9]{10}`), nil, false},
-		{"google-api-key", []string{"AIza"}, re(`AIza[A-Za-z0-9_-]{35}`), nil, false},
-		{"google-oauth-token", []string{"ya29."}, re(edge + `ya29\.[A-Za-z0-9_-]{20}`), nil, false},
-		{"jwt", []string{"eyJ"}, re(edge + `eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8}`), nil, false},
-		{"stripe-key", []string{"k_live_", "k_test_", "whsec_"}, re(edge + `(?:[rsp]k_(?:live|test)_[A-Za-z0-9]{16}|whsec_[A-Za-z0-9+/]{24})`), nil, false},
-		{"npm-token", []string{"npm_"}, re(edge + `npm_[A-Za-z0-9]{36}`), nil, false},
-		{"docker-token", []string{"dckr_pat_"}, re(`dckr_pat_[A-Za-z0-9_-]{20}`), nil, false},
-		{"vault-token", []string{"hvs.", "hvb.", "hvr."}, re(edge + `hv[sbr]\.[A-Za-z0-9_-]{20}`), nil, false},
-		{"password-hash", []string{"SCRAM-SHA-256$", "$2a$", "$2b$", "$2y$"}, re(`SCRAM-SHA-256\$[0-9]+:[A-Za-z0-9+/=]{8}|\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}`), nil, false},
-		{"rcactl-key", []string{keyPrefix}, re(keyPrefix + `[a-z2-7]{40}`), nil, false},
-		{"url-password", []string{"://"}, re(`[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@"'<>\\]{0,256}:([^\s/@"'<>\\]{1,512})@`), func(g []string) bool { return !masked(g[1]) }, false},
-		{"aws-secret-access-key", []string{"secret"}, re(`(?i)secret[_.-]?(?:access[_.-]?)?key\\*["']?\s*[=:]\s*\\*["']?[A-Za-z0-9/+]{40}`), nil, true},
-		{"azure-key", []string{"accountkey=", "sharedaccesskey="}, re(`(?i)(?:account|sharedaccess)key=[A-Za-z0-9+/]{40}`), nil, true},
-		{"authorization-header", []string{"authorization"}, re(`(?i)authorization\\*["']?\s*[=:]\s*\\*["']?(?:basic|bearer|token|apikey)\s+([A-Za-z0-9+/=._~-]{8})`), func(g []string) bool { return !masked(g[1]) }, true},
-		{"bearer-token", []string{"bearer "}, re(`(?i)\bbearer\s+[A-Za-z0-9._~+/-]{20}`), nil, true},
+		{"private-key", []string{"PRIVATE KEY"}, re(`-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----`), nil, false, nil},
+		{"age-secret-key", []string{"AGE-SECRET-KEY-1"}, re(`AGE-SECRET-KEY-1[A-Z0-9]{40}`), nil, false, nil},
+		{"aws-access-key-id", []string{"AKIA", "ASIA"}, re(edge + `(?:AKIA|ASIA)[A-Z0-9]{16}\b`), nil, false, nil},
+		{"github-token", []string{"ghp_", "gho_", "ghs_", "ghu_", "ghr_"}, re(`gh[posur]_[A-Za-z0-9]{36}`), nil, false, nil},
+		{"github-token", []string{"github_pat_"}, re(`github_pat_[A-Za-z0-9_]{40}`), nil, false, nil},
+		{"gitlab-token", []string{"glpat-"}, re(`glpat-[A-Za-z0-9_-]{20}`), nil, false, nil},
+		{"slack-token", []string{"xox"}, re(edge + `xox[abeoprs]-[0-9][A-Za-z0-9-]{9}`), nil, false, nil},
+		{"slack-webhook", []string{"hooks.slack.com/"}, re(`hooks\.slack\.com/(?:services|workflows)/T[A-Z0-9]+/[A-Za-z0-9]+/[A-Za-z0-9]{10}`), nil, false, nil},
+		{"google-api-key", []string{"AIza"}, re(`AIza[A-Za-z0-9_-]{35}`), nil, false, nil},
+		{"google-oauth-token", []string{"ya29."}, re(edge + `ya29\.[A-Za-z0-9_-]{20}`), nil, false, nil},
+		{"jwt", []string{"eyJ"}, re(edge + `eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8}`), nil, false, nil},
+		{"stripe-key", []string{"k_live_", "k_test_", "whsec_"}, re(edge + `(?:[rsp]k_(?:live|test)_[A-Za-z0-9]{16}|whsec_[A-Za-z0-9+/]{24})`), nil, false, nil},
+		{"npm-token", []string{"npm_"}, re(edge + `npm_[A-Za-z0-9]{36}`), nil, false, nil},
+		{"docker-token", []string{"dckr_pat_"}, re(`dckr_pat_[A-Za-z0-9_-]{20}`), nil, false, nil},
+		{"vault-token", []string{"hvs.", "hvb.", "hvr."}, re(edge + `hv[sbr]\.[A-Za-z0-9_-]{20}`), nil, false, nil},
+		{"password-hash", []string{"SCRAM-SHA-256$", "$2a$", "$2b$", "$2y$"}, re(`SCRAM-SHA-256\$[0-9]+:[A-Za-z0-9+/=]{8}|\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}`), nil, false, nil},
+		{"rcactl-key", []string{keyPrefix}, re(keyPrefix + `[a-z2-7]{40}`), nil, false, nil},
+		{name: "url-password", words: []string{"://"}, look: urlPassword},
+		{"aws-secret-access-key", []string{"secret"}, re(`(?i)secret[_.-]?(?:access[_.-]?)?key\\*["']?\s*[=:]\s*\\*["']?[A-Za-z0-9/+]{40}`), nil, true, nil},
+		{"azure-key", []string{"accountkey=", "sharedaccesskey="}, re(`(?i)(?:account|sharedaccess)key=[A-Za-z0-9+/]{40}`), nil, true, nil},
+		{"authorization-header", []string{"authorization"}, re(`(?i)authorization\\*["']?\s*[=:]\s*\\*["']?(?:basic|bearer|token|apikey)\s+([A-Za-z0-9+/=._~-]{8})`), func(g []string) bool { return !masked(g[1]) }, true, nil},
+		{"bearer-token", []string{"bearer "}, re(`(?i)\bbearer\s+[A-Za-z0-9._~+/-]{20}`), nil, true, nil},
 		{
 			"assigned-credential",
 			[]string{"password", "passwd", "pwd", "secret", "token", "api_key", "apikey", "api-key"},
 			re(`(?i)([./-]?)(password|passwd|pwd|secret|token|api[_-]?key)(\\*["'])?(\s{0,8})([=:])(\s{0,8})(\\*["'])?([^\s"'\\,;&<>]{6,256})`),
-			assigned, true,
+			assigned, true, nil,
 		},
 	})
 }
@@ -146,12 +149,53 @@ func (d detectors) awake(s string) (set uint64) {
 }
 
 func (d *detector) in(s string) bool {
-	if d.real == nil {
+	switch {
+	case d.look != nil:
+		return d.look(s)
+	case d.real == nil:
 		return d.re.MatchString(s)
 	}
 	for _, groups := range d.re.FindAllStringSubmatch(s, -1) {
 		if d.real(groups) {
 			return true
+		}
+	}
+	return false
+}
+
+// urlPassword reports whether a URL in s names a password: scheme://user:password@.
+func urlPassword(s string) bool {
+	for {
+		i := strings.Index(s, "://")
+		if i < 0 {
+			return false
+		}
+		before, rest := s[:i], s[i+3:]
+		s = rest
+		if !endsInScheme(before) {
+			continue
+		}
+		end := strings.IndexAny(rest, "@/\"'<>\\ \t\n\f\r")
+		if end < 0 || rest[end] != '@' {
+			continue
+		}
+		user, password, ok := strings.Cut(rest[:end], ":")
+		if ok && len(user) <= 256 && password != "" && len(password) <= 512 && !masked(password) {
+			return true
+		}
+	}
+}
+
+// endsInScheme reports whether s ends in the scheme of a URL: a letter, and then
+// letters, digits and + . -
+func endsInScheme(s string) bool {
+	for i := len(s) - 1; i >= 0; i-- {
+		c := s[i]
+		if c|0x20 >= 'a' && c|0x20 <= 'z' {
+			return true
+		}
+		if (c < '0' || c > '9') && c != '+' && c != '.' && c != '-' {
+			return false
 		}
 	}
 	return false
