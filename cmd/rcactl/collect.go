@@ -49,7 +49,7 @@ manifest.json and its signature. Its path is the only line on stdout.`,
 		Example: `  rcactl collect --since 2h
   rcactl collect --from "2026-01-31 14:00" --to "2026-01-31 15:30" --namespace shop
   rcactl collect --config /etc/rcactl/config.yaml --state /var/lib/rcactl   as a CronJob
-  rcactl collect --since 1h --output json | jq .status`,
+  rcactl collect --since 1h --output json | jq .outcome`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), sys, opts) },
 	}

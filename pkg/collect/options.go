@@ -33,8 +33,8 @@ type Options struct {
 
 	// Window is exactly what to ask for; cursors are then read for the
 	// connectors' state and not moved. One that cannot be read is a note, not a
-	// failure. Nil takes each stream from where its
-	// cursor stands, and moves the cursors.
+	// failure. Nil takes each stream from where its cursor stands, and moves the
+	// cursors.
 	Window *window.Window
 	// Since is how far back a stream without a cursor is read when Window is
 	// nil; zero means DefaultSince.

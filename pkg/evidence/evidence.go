@@ -173,9 +173,10 @@ type Deployment struct {
 	// Finished is when it was complete or had failed.
 	Finished      *time.Time `json:"finished,omitempty"`
 	FinishedBasis TimeBasis  `json:"finished_basis,omitempty"`
-	// NotBefore and NotAfter bound a change that only two looks a while apart
-	// reveal. NotAfter is absent where a person named the window: what was so when
-	// it was read then.
+	// NotBefore and NotAfter bound a change of which nothing tells when it began:
+	// by two looks a while apart, by the changes before and after it, or by the
+	// end that a condition tells. Of looks, NotAfter is absent where a person named
+	// the window: the change was there when it was read.
 	NotBefore *time.Time `json:"not_before,omitempty"`
 	NotAfter  *time.Time `json:"not_after,omitempty"`
 }

@@ -196,7 +196,8 @@ type Signal struct {
 	Service Service
 	Class   SignalClass
 	// Key tells apart several signals of one object in one class: the container
-	// and its restart, the uid of an Event. It is part of the natural key.
+	// and its restart, the uid of an Event and its count. It is part of the natural
+	// key.
 	Key string
 	// Reason is the reason in the API's words (CamelCase), for example BackOff.
 	Reason string

@@ -397,11 +397,12 @@ func (c *collection) writeState(j *joined) error {
 	return nil
 }
 
-// The kinds, each with its list type.
+// What list needs to know of a list of Events, of which there are two.
 
 func newEvents() *corev1.EventList                  { return &corev1.EventList{} }
 func eventItems(l *corev1.EventList) []corev1.Event { return l.Items }
 func eventMeta(e *corev1.Event) *metav1.ObjectMeta  { return &e.ObjectMeta }
+
 func (c *collection) listScalings(ctx context.Context, j *job) error {
 	j.selector = selectScalings
 	j.scalings = map[string][]record.Scaling{}

@@ -12,7 +12,12 @@
 //	config.go, discover.go  what can be configured, and what is found without
 //	client.go, gate.go      one REST client; the gate lets only reads through
 //	access.go, list.go      may we list it, and the pages of a list
-//	workloads.go …          one file a stream
+//	decode.go               an answer is taken only for what it says it is
+//	workloads.go, pods.go, events.go, configmaps.go
+//	                        one file a stream: API objects cut down to records
+//	join.go                 what belongs to which workload
 //	collect.go              the order of it all
+//	coverage.go, notes.go   what could not be read, and what no look can know
 //	state.go                what the next look is compared with
+//	unreachable.go          errors in our own words
 package kubernetes

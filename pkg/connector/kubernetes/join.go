@@ -11,7 +11,7 @@ import (
 	"github.com/rcactl/rcactl/pkg/record"
 )
 
-// name is what an object is called within its kind.
+// objectKey names an object where its uid is not known.
 type objectKey struct{ kind, namespace, name string }
 
 // joined is what was listed, tied together by owners and names.
@@ -19,7 +19,7 @@ type joined struct {
 	workloads []*workload // sorted by namespace, kind, name
 	byUID     map[types.UID]*workload
 	byName    map[objectKey]*workload
-	// replicaSets by uid and by name, for pods and events.
+	// ReplicaSets by uid and by name, for pods and events.
 	setByUID  map[types.UID]*revision
 	setByName map[objectKey]*revision
 	pods      map[string]*pod

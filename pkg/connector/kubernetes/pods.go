@@ -71,8 +71,8 @@ func containerStatuses(p *corev1.Pod) []corev1.ContainerStatus {
 	return slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses, p.Status.EphemeralContainerStatuses)
 }
 
-// podSignals says what hurts in a pod: one signal for each key of a container
-// and class: the present end and the one before it are two.
+// podSignals says what hurts in a pod. The present end of a container and the one
+// before it are two signals; what has the same container, class and key is one.
 func podSignals(p *corev1.Pod, cut *pod) []record.Signal {
 	var out []record.Signal
 	add := func(sig record.Signal) {
