@@ -22,7 +22,7 @@ test: ## run all tests, none skipped, on a real API server (first time: about 10
 	@$(WORKBENCH) test
 
 bench: ## run the benchmarks
-	go test -run '^$$' -bench . -benchmem ./...
+	@$(WORKBENCH) bench
 
 lint: ## run golangci-lint with .golangci.yml
 	@$(WORKBENCH) lint

@@ -125,7 +125,7 @@ func (p *printer) table(indent string, rows [][]cell) {
 	if p.width > 0 {
 		for _, row := range rows {
 			for i := range row {
-				row[i].text = shorten(row[i].text, min(maxCell, max(p.width/3, 12)))
+				row[i].text = shorten(row[i].text, min(maxCell, max(p.width/3, 24)))
 			}
 		}
 	}

@@ -179,8 +179,7 @@ func (f *setupFlags) discover(ctx context.Context, registry *connector.Registry,
 		if err != nil || factory.Discover == nil {
 			continue
 		}
-		finding, err := factory.Discover(ctx, s.env)
-		cfg := finding.Config
+		cfg, err := factory.Discover(ctx, s.env)
 		switch {
 		case err == nil:
 		case len(f.overrides()) > 0:

@@ -143,7 +143,7 @@ func TestTheDisksTroubleIsNotTheSources(t *testing.T) {
 		if ended[p.Source] = p; p.Source != "memory" || p.Status != "" {
 			return
 		}
-		partial, err := filepath.Glob(filepath.Join(h.runs(), manifest.PartialPrefix+"*", "evidence"))
+		partial, err := filepath.Glob(filepath.Join(h.runs(), run.PartialPrefix+"*", "evidence"))
 		if err != nil || len(partial) != 1 {
 			t.Errorf("%v, %v", partial, err)
 			return

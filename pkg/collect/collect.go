@@ -248,7 +248,7 @@ func (r *session) progress(s *source) Progress {
 func (s *source) progress() Progress {
 	p := Progress{
 		Source: s.Name, Status: s.status, Class: connector.ClassOf(s.err), Error: message(s.err),
-		Target: s.identity.Target, Version: s.identity.Version, Events: s.tallies.events, Took: s.took,
+		Version: s.identity.Version, Events: s.tallies.events, Took: s.took,
 		Skew: noticeable(s.identity.Skew),
 	}
 	if s.Skip != "" {

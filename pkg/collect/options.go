@@ -125,8 +125,8 @@ type Progress struct {
 	// Class and Error say why it is not complete, or skipped, in our own words.
 	Class connector.Class
 	Error string
-	// Target and Version are what the source says of itself; may be empty.
-	Target, Version string
+	// Version is what the source says of itself; may be empty.
+	Version string
 	// Records counts what was read, Events what was written, Requests what was
 	// asked.
 	Records, Events, Requests int

@@ -23,20 +23,11 @@ type Factory struct {
 	Type string
 	// New returns a config with every default filled in.
 	New func() Config
-	// Discover looks for a source of this type on a machine without a config.
-	// It sends nothing. Nil, or the error ErrNothingFound, means that there is
-	// none. Another error says why what was found cannot be used; Finding.Config is
-	// then set all the same, since flags (Setter) may mend it.
-	Discover func(ctx context.Context, env Env) (Finding, error)
-}
-
-// Finding is a source that Discover found.
-type Finding struct {
-	// Config is ready to Connect.
-	Config Config
-	// Where says in words where it was found: "current context prod-eu1 · namespace
-	// shop". After a Setter has changed the config, Describer says it anew.
-	Where string
+	// Discover looks for a source of this type on a machine without a config and
+	// returns a config that is ready to Connect. It sends nothing. Nil, or the
+	// error ErrNothingFound, means that there is none. Another error says why what
+	// was found cannot be used.
+	Discover func(ctx context.Context, env Env) (Config, error)
 }
 
 // Registry is the list of the connector types of a build. The zero value is

@@ -91,7 +91,7 @@ func examples(all []string, n int) string {
 // or has no manifest that can be read.
 func (c *chain) sibling(v *verifier, runsDir string, e fs.DirEntry) (_ chained, ok bool) {
 	name := e.Name()
-	if strings.HasPrefix(name, PartialPrefix) {
+	if strings.HasPrefix(name, run.PartialPrefix) {
 		v.report.Interrupted = append(v.report.Interrupted, name)
 		return chained{}, false
 	}

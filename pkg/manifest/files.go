@@ -186,7 +186,7 @@ func (e *noManifest) Error() string {
 	if _, named := sequenceOf(name); named {
 		return fmt.Sprintf("%s was interrupted, or its %s was removed", e.dir, run.ManifestFile)
 	}
-	if strings.HasPrefix(name, PartialPrefix) {
+	if strings.HasPrefix(name, run.PartialPrefix) {
 		return fmt.Sprintf("%s was interrupted, or is being written now: it has no %s", e.dir, run.ManifestFile)
 	}
 	return fmt.Sprintf("%s is not a run: it has no %s", e.dir, run.ManifestFile)

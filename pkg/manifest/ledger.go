@@ -22,9 +22,6 @@ import (
 )
 
 const (
-	// PartialPrefix starts the name of a run directory that is being written.
-	PartialPrefix = ".partial-"
-
 	headVersion = 1
 	maxHead     = 1 << 20
 )
@@ -310,9 +307,6 @@ func follows(h Head, link Link) bool {
 	return link.Previous.Digest.SHA256 == h.Digest
 }
 
-// Head is where the ledger stands.
-func (l *Ledger) Head() Head { return l.head }
-
 // Genesis reports whether this call started the ledger. Worth telling people:
 // a ledger that starts at every run proves nothing.
 func (l *Ledger) Genesis() bool { return l.genesis }
@@ -374,7 +368,7 @@ func (l *Ledger) RemoveStale() ([]string, error) {
 	}
 	var removed []string
 	for _, e := range entries {
-		if !e.IsDir() || !strings.HasPrefix(e.Name(), PartialPrefix) {
+		if !e.IsDir() || !strings.HasPrefix(e.Name(), run.PartialPrefix) {
 			continue
 		}
 		if err := os.RemoveAll(filepath.Join(l.runsDir, e.Name())); err != nil {

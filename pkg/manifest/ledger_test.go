@@ -30,10 +30,10 @@ func TestLedgerStartsOnceAndCounts(t *testing.T) {
 	}
 	l = w.open(t, LedgerOptions{Init: true}) // a good head stays
 	next := l.Next()
-	if l.Genesis() || next.ID != id || next.Sequence != 2 || next.Previous.Name != RunName(1, "run") || next.Previous.Digest.SHA256 != l.Head().Digest {
+	if l.Genesis() || next.ID != id || next.Sequence != 2 || next.Previous.Name != RunName(1, "run") || next.Previous.Digest.SHA256 != l.head.Digest {
 		t.Errorf("%+v", next)
 	}
-	if got := l.Head().String(); got != "ledger head 1 sha256:"+l.Head().Digest {
+	if got := l.head.String(); got != "ledger head 1 sha256:"+l.head.Digest {
 		t.Error(got)
 	}
 	if err := l.Advance(Head{ID: id, Sequence: 3}); err == nil {

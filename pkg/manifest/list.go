@@ -45,7 +45,7 @@ func List(ctx context.Context, runsDir string) ([]Row, error) {
 			return nil, fmt.Errorf("list runs: %w", err)
 		}
 		seq, named := sequenceOf(e.Name())
-		partial := strings.HasPrefix(e.Name(), PartialPrefix)
+		partial := strings.HasPrefix(e.Name(), run.PartialPrefix)
 		switch {
 		case partial:
 			rows = append(rows, Row{Name: e.Name(), Problem: "interrupted, or being written now"})

@@ -49,9 +49,6 @@ type Verified struct {
 // only with Options.AllowUnsigned.
 func (v Verified) Signed() bool { return v.signed }
 
-// Dir is the run directory that was verified, as an absolute path.
-func (v Verified) Dir() string { return v.dir }
-
 // Digest is the hex SHA-256 of manifest.json: the name of exactly this run.
 func (v Verified) Digest() string { return sha256Hex(v.payload) }
 
@@ -177,7 +174,7 @@ func (v *verifier) run() (Verified, error) {
 		return Verified{}, err
 	}
 	defer root.Close()
-	if strings.HasPrefix(v.report.Run, PartialPrefix) {
+	if strings.HasPrefix(v.report.Run, run.PartialPrefix) {
 		v.find(CodeInterrupted, "", "%s is a run that was interrupted, or is being written now: it was never finished", v.report.Run)
 	}
 	payload, err := readBounded(root, run.ManifestFile, MaxManifest)

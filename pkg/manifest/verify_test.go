@@ -188,7 +188,7 @@ func TestAttacks(t *testing.T) {
 					t.Fatal(err)
 				}
 				write(t, filepath.Join(w.runs, "notes.txt"), "x")
-				write(t, filepath.Join(w.runs, PartialPrefix+"000005-run", "evidence", "x.jsonl"), "{}\n")
+				write(t, filepath.Join(w.runs, run.PartialPrefix+"000005-run", "evidence", "x.jsonl"), "{}\n")
 			},
 		},
 	}
@@ -391,11 +391,11 @@ func TestInterruptedRuns(t *testing.T) {
 	w := newWorld(t, dsse.P256)
 	w.collect(t, done())
 	w.verify(t, w.collect(t, runOptions{until: stageWritten}), Options{}, CodeInterrupted, CodeInterrupted)
-	remove(t, filepath.Join(w.runs, PartialPrefix+RunName(2, "run")))
+	remove(t, filepath.Join(w.runs, run.PartialPrefix+RunName(2, "run")))
 	_, report := w.verify(t, w.collect(t, runOptions{until: stageSealed}), Options{Alone: true}, CodeInterrupted)
 	mentions(t, report, "never finished")
 	_, report = w.verify(t, filepath.Join(w.runs, RunName(1, "run")), Options{})
-	if !slices.Equal(report.Interrupted, []string{PartialPrefix + RunName(2, "run")}) {
+	if !slices.Equal(report.Interrupted, []string{run.PartialPrefix + RunName(2, "run")}) {
 		t.Errorf("%q", report.Interrupted)
 	}
 }

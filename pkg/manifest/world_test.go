@@ -100,7 +100,7 @@ func (w *world) collectWith(t *testing.T, l *Ledger, o runOptions) string {
 	t.Helper()
 	link := l.Next()
 	name := RunName(link.Sequence, "run")
-	dir := filepath.Join(w.runs, PartialPrefix+name)
+	dir := filepath.Join(w.runs, run.PartialPrefix+name)
 	files := writeFiles(t, dir, map[string]string{
 		"evidence/deployment.jsonl": fmt.Sprintf("{\"n\":%d}\n{\"n\":2}\n", link.Sequence),
 		"evidence/runtime.jsonl":    "{\"b\":1}\n",

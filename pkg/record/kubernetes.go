@@ -113,10 +113,8 @@ type Revision struct {
 	// RestartedAt is the template's kubectl.kubernetes.io/restartedAt.
 	RestartedAt time.Time
 	Containers  []Container
-	// Pods counts the pods of this revision that exist; FirstPod is the creation
-	// of the oldest of them, or of an older one that an earlier look saw under the
-	// same Number.
-	Pods     int
+	// FirstPod is the creation of the oldest pod of this revision that exists, or
+	// of an older one that an earlier look saw under the same Number.
 	FirstPod time.Time
 	// ScaledUp is when an Event last told that this revision was scaled up from
 	// zero, or an earlier time that an earlier look was told under the same Number;
@@ -127,7 +125,6 @@ type Revision struct {
 // Container is a container of a pod template with the image that runs.
 type Container struct {
 	Name string
-	Init bool
 	// Image is the reference in the template. Digest ("sha256:...") is what the
 	// pods of the revision run, from their status; empty when no pod tells, or
 	// when they differ.

@@ -82,9 +82,6 @@ func NewValue(b []byte) Value { return Value{bytes: b} }
 // print it.
 func (v Value) Reveal() []byte { return v.bytes }
 
-// IsEmpty reports whether there is no credential.
-func (v Value) IsEmpty() bool { return len(v.bytes) == 0 }
-
 // String is [secret].
 func (v Value) String() string { return mask }
 

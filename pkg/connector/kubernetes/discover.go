@@ -32,13 +32,12 @@ func Factory() connector.Factory {
 }
 
 // discover finds the cluster that kubectl would talk to.
-func discover(_ context.Context, env connector.Env) (connector.Finding, error) {
+func discover(_ context.Context, env connector.Env) (connector.Config, error) {
 	config := defaultConfig()
-	where, err := config.Describe(env)
-	if err != nil {
-		return connector.Finding{Config: config}, err
+	if _, err := config.locate(env); err != nil {
+		return nil, err
 	}
-	return connector.Finding{Config: config, Where: where}, nil
+	return config, nil
 }
 
 // Describe implements connector.Describer.

@@ -63,20 +63,18 @@ func (j *joined) joinPods(b *batch) {
 }
 
 func (j *joined) joinRevisions(b *batch) {
-	byRevision := map[types.UID]*revision{} // ReplicaSets
-	byHash := map[objectKey]*revision{}     // ControllerRevisions, by owner and hash
+	byHash := map[objectKey]*revision{} // ControllerRevisions, by owner and hash
 	for i := range b.revisions {
 		r := &b.revisions[i]
 		if r.hash != "" {
 			byHash[objectKey{string(r.owner), r.namespace, r.hash}] = r
 			continue
 		}
-		byRevision[types.UID(r.UID)] = r
 		j.setByUID[types.UID(r.UID)] = r
 		j.setByName[objectKey{"ReplicaSet", r.namespace, r.Name}] = r
 	}
 	for _, p := range j.ordered {
-		r := byRevision[p.owner]
+		r := j.setByUID[p.owner]
 		if r == nil {
 			r = byHash[objectKey{string(p.owner), p.object.Namespace, p.revision}]
 		}
@@ -104,9 +102,8 @@ func (j *joined) joinRevisions(b *batch) {
 // conflict marks a container whose pods run different digests.
 const conflict = "-"
 
-// addPod counts a pod of the revision and takes the digests that it runs.
+// addPod takes the creation of a pod of the revision and the digests that it runs.
 func (r *revision) addPod(p *pod) {
-	r.Pods++
 	if r.FirstPod.IsZero() || p.created.Before(r.FirstPod) {
 		r.FirstPod = p.created
 	}

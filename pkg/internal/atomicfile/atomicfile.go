@@ -7,16 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
-// TempPrefix starts the name of every temporary file made by [Write]. What a
+// tempPrefix starts the name of every temporary file made by [Write]. What a
 // killed process leaves behind is recognisable by it and may be removed.
-const TempPrefix = ".tmp-"
-
-// IsTemp reports whether name (a base name, not a path) is one that [Write]
-// gives to its temporary files.
-func IsTemp(name string) bool { return strings.HasPrefix(name, TempPrefix) }
+const tempPrefix = ".tmp-"
 
 // Write replaces path by data, with exactly the permissions perm (the umask
 // does not apply). It writes a temporary file in the same directory, syncs it,
@@ -28,7 +23,7 @@ func IsTemp(name string) bool { return strings.HasPrefix(name, TempPrefix) }
 // are safe; one of them wins.
 func Write(path string, perm fs.FileMode, data []byte) (err error) {
 	dir := filepath.Dir(path)
-	tmp, err := os.CreateTemp(dir, TempPrefix+"*")
+	tmp, err := os.CreateTemp(dir, tempPrefix+"*")
 	if err != nil {
 		return fmt.Errorf("write %s: make a temporary file beside it: %w", path, err)
 	}

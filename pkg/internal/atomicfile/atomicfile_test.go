@@ -64,7 +64,7 @@ func noTempLeft(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if IsTemp(e.Name()) {
+		if strings.HasPrefix(e.Name(), tempPrefix) {
 			t.Errorf("temporary file %s left behind", e.Name())
 		}
 	}

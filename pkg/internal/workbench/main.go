@@ -4,6 +4,7 @@
 // process, and pass on the exit code.
 //
 //	go run ./pkg/internal/workbench test [GO TEST ARGUMENTS]
+//	go run ./pkg/internal/workbench bench [GO TEST ARGUMENTS]
 //	go run ./pkg/internal/workbench demo
 //	go run ./pkg/internal/workbench lint [GOLANGCI-LINT ARGUMENTS]
 //	go run ./pkg/internal/workbench check
@@ -30,7 +31,7 @@ import (
 	"github.com/rcactl/rcactl/pkg/testbed"
 )
 
-const words = "test, demo, lint, check, release-check, testbed, cosign, golangci-lint, goreleaser"
+const words = "test, bench, demo, lint, check, release-check, testbed, cosign, golangci-lint, goreleaser"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -70,6 +71,8 @@ func (b *bench) run(ctx context.Context, args []string) error {
 	switch word {
 	case "test":
 		return b.test(ctx, rest)
+	case "bench":
+		return b.benchmarks(ctx, rest)
 	case "demo":
 		return b.demo(ctx)
 	case "lint":
@@ -118,6 +121,19 @@ func (b *bench) test(ctx context.Context, args []string) error {
 		return b.command(ctx, []string{
 			testbed.EnvRequire + "=1", testbed.EnvDir + "=" + srv.Dir, "RCACTL_COSIGN=" + cosign,
 		}, "go", append([]string{"test"}, args...)...)
+	})
+}
+
+// benchmarks runs them against a server, as the tests, and without the race
+// detector.
+func (b *bench) benchmarks(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		args = []string{"./..."}
+	}
+	args = append([]string{"-run", "^$", "-bench", ".", "-benchmem", "-timeout", "1h"}, args...)
+	return b.withServer(ctx, func(srv *testbed.Process) error {
+		b.say("go test %s", strings.Join(args, " "))
+		return b.command(ctx, []string{testbed.EnvRequire + "=1", testbed.EnvDir + "=" + srv.Dir}, "go", append([]string{"test"}, args...)...)
 	})
 }
 
