@@ -16,6 +16,7 @@ import (
 	"github.com/rcactl/rcactl/pkg/connector/connectortest"
 	"github.com/rcactl/rcactl/pkg/evidence"
 	"github.com/rcactl/rcactl/pkg/manifest"
+	"github.com/rcactl/rcactl/pkg/run"
 )
 
 // hangs is a source that never connects and ignores its context.

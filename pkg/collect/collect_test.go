@@ -530,7 +530,7 @@ func TestCallbacksTellWhatWasWritten(t *testing.T) {
 		t.Error(diff)
 	}
 	a, b := ended["memory/a"], ended["memory/b"]
-	if started != 2 || a.Status != connector.Complete || a.Records != 30 || a.Events != 30 || a.Requests != 2 || a.Target != "here" || a.Version != "v1" {
+	if started != 2 || a.Status != connector.Complete || a.Records != 30 || a.Events != 30 || a.Requests != 2 || a.Version != "v1" {
 		t.Errorf("%d started, %+v", started, a)
 	}
 	if b.Status != connector.Failed || b.Class != connector.ClassProtocol || b.Error == "" || b.Events != 5 {
