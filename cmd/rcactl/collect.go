@@ -301,7 +301,7 @@ func printOutcome(sys *System, opts *options, p *printer, out collect.Outcome, h
 	if !signed {
 		word = "not signed"
 	}
-	p.line("%s", p.dim.Render(fmt.Sprintf("ledger head %d sha256:%s%s", out.Head.Sequence, out.Head.Digest, genesis)))
+	p.line("%s", p.dim.Render(out.Head.String()+genesis))
 	p.line("%s · %s · %s · %s", out.Statement.Predicate.Outcome, plural(int64(out.Events), "event"), word, hint)
 	if opts.output == "json" {
 		code := codeOf(outcomeError(out))

@@ -1,36 +1,16 @@
-//go:build !windows
-
 package cursor_test
 
 import (
-	"errors"
 	"path/filepath"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/rcactl/rcactl/pkg/cursor"
-	"github.com/rcactl/rcactl/pkg/internal/safefile"
+	"github.com/rcactl/rcactl/pkg/internal/safefile/safefiletest"
 )
 
-// A pipe in the place of the file would hang a run for ever.
 func TestAPipeIsRefused(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "memory.json")
-	if err := syscall.Mkfifo(path, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	refused := make(chan error, 1)
-	go func() {
-		_, _, _, err := cursor.Store{Dir: dir}.Load("memory", "memory")
-		refused <- err
-	}()
-	select {
-	case err := <-refused:
-		if !errors.Is(err, safefile.ErrNotRegular) {
-			t.Errorf("got %v", err)
-		}
-	case <-time.After(10 * time.Second):
-		t.Fatal("it hangs")
-	}
+	safefiletest.RefusesPipe(t, "memory.json", func(path string) error {
+		_, _, _, err := cursor.Store{Dir: filepath.Dir(path)}.Load("memory", "memory")
+		return err
+	})
 }

@@ -1,6 +1,7 @@
 package normalize
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"time"
@@ -61,7 +62,7 @@ func timeline(w record.Workload) []step {
 			steps = append(steps, step{number: n, revision: r})
 		}
 	}
-	slices.SortStableFunc(steps, func(a, b step) int { return int(max(-1, min(1, a.number-b.number))) })
+	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.number, b.number) })
 	steps = slices.CompactFunc(steps, func(a, b step) bool { return a.number == b.number })
 	for i := range steps {
 		s := &steps[i]
@@ -351,8 +352,7 @@ func (b *builder) rolloutState(e *evidence.Event) {
 func (b *builder) deleted() evidence.Event {
 	e := b.event(evidence.ChangeDelete)
 	e.ID = b.id("delete")
-	e.Time = b.w.Deleted.UTC()
-	e.Deployment.Started, e.Deployment.StartedBasis = timePtr(b.w.Deleted), evidence.BasisDeletion
+	b.starts(&e, b.w.Deleted, evidence.BasisDeletion)
 	e.Deployment.Status = evidence.StatusProgressing // it still shows
 	if s := b.newest(); s != nil {
 		e.Deployment.From = template(s)

@@ -1,40 +1,19 @@
-//go:build !windows
-
 package secret_test
 
 import (
-	"errors"
-	"path/filepath"
-	"syscall"
 	"testing"
-	"time"
 
-	"github.com/rcactl/rcactl/pkg/internal/safefile"
+	"github.com/rcactl/rcactl/pkg/internal/safefile/safefiletest"
 	"github.com/rcactl/rcactl/pkg/secret"
 )
 
-// A pipe in the place of the file would hang a run for ever.
 func TestAPipeIsRefused(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "pipe")
-	if err := syscall.Mkfifo(path, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	ref, err := secret.ParseRef("file:" + path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	refused := make(chan error, 1)
-	go func() {
-		_, err := secret.Sources{}.Resolve(t.Context(), ref)
-		refused <- err
-	}()
-	select {
-	case err := <-refused:
-		if !errors.Is(err, safefile.ErrNotRegular) {
-			t.Errorf("got %v", err)
+	safefiletest.RefusesPipe(t, "pipe", func(path string) error {
+		ref, err := secret.ParseRef("file:" + path)
+		if err != nil {
+			return err
 		}
-	case <-time.After(10 * time.Second):
-		t.Fatal("it hangs")
-	}
+		_, err = secret.Sources{}.Resolve(t.Context(), ref)
+		return err
+	})
 }

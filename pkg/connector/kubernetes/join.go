@@ -136,15 +136,8 @@ func lastScaleUp(list []record.Scaling, name string) (last time.Time) {
 }
 
 func compareObjects(a, b record.Object) int {
-	for _, d := range []int{
-		strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Kind, b.Kind),
-		strings.Compare(a.Name, b.Name), strings.Compare(a.UID, b.UID),
-	} {
-		if d != 0 {
-			return d
-		}
-	}
-	return 0
+	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Kind, b.Kind),
+		strings.Compare(a.Name, b.Name), strings.Compare(a.UID, b.UID))
 }
 
 // ownScalings leaves out scalings of what is no revision of the workload.

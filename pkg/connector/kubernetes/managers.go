@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -44,10 +45,7 @@ func managers(entries []metav1.ManagedFieldsEntry) []record.Manager {
 		out = append(out, m)
 	}
 	slices.SortStableFunc(out, func(a, b record.Manager) int {
-		if d := a.Time.Compare(b.Time); d != 0 {
-			return d
-		}
-		return strings.Compare(a.Name+"\x00"+a.Subresource, b.Name+"\x00"+b.Subresource)
+		return cmp.Or(a.Time.Compare(b.Time), strings.Compare(a.Name, b.Name), strings.Compare(a.Subresource, b.Subresource))
 	})
 	return out
 }

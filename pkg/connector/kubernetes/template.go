@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,10 +82,7 @@ func restartedAt(annotations map[string]string) time.Time {
 
 func containers(spec *corev1.PodSpec) []record.Container {
 	out := make([]record.Container, 0, len(spec.InitContainers)+len(spec.Containers))
-	for _, c := range spec.InitContainers {
-		out = append(out, record.Container{Name: c.Name, Image: imageRef(c.Image)})
-	}
-	for _, c := range spec.Containers {
+	for _, c := range slices.Concat(spec.InitContainers, spec.Containers) {
 		out = append(out, record.Container{Name: c.Name, Image: imageRef(c.Image)})
 	}
 	return out

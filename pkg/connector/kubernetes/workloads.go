@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -251,13 +252,7 @@ func cutControllerRevision(cr *appsv1.ControllerRevision) (revision, bool) {
 
 func sortRevisions(r []record.Revision) {
 	slices.SortFunc(r, func(a, b record.Revision) int {
-		if a.Number != b.Number {
-			return int(max(-1, min(1, a.Number-b.Number)))
-		}
-		if d := a.Created.Compare(b.Created); d != 0 {
-			return d
-		}
-		return strings.Compare(a.Name, b.Name)
+		return cmp.Or(cmp.Compare(a.Number, b.Number), a.Created.Compare(b.Created), strings.Compare(a.Name, b.Name))
 	})
 }
 
