@@ -42,6 +42,14 @@ func (f *runsFlags) addTo(cmd *cobra.Command) {
 	flags.StringVar(&f.out, "out", "", "folder for runs (default: runs in the state folder)")
 }
 
+// oneRun asks for exactly one argument.
+func oneRun(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return errors.New("name one run; there are several arguments")
+	}
+	return someRun(cmd, args)
+}
+
 // someRun asks for at least one argument.
 func someRun(_ *cobra.Command, args []string) error {
 	if len(args) == 0 {
@@ -159,7 +167,7 @@ func newShow(sys *System, opts *options) *cobra.Command {
 		Long: long(`
 Shows the manifest of a run: sources, coverage, missing grants, counts, ledger. It
 checks nothing; use rcactl manifest verify for that.`, exitComplete, exitFailed, exitUsage),
-		Args: someRun, ValidArgsFunction: f.complete(sys),
+		Args: oneRun, ValidArgsFunction: f.complete(sys),
 		RunE: func(_ *cobra.Command, args []string) error {
 			s, err := f.folders(sys)
 			if err != nil {

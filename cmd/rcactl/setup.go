@@ -60,6 +60,8 @@ type setup struct {
 	where string
 	// found says of each source what is read and by which credential.
 	found []string
+	// note is what was noticed while looking for a config.
+	note string
 	// unpinned says why what was found cannot be written down.
 	unpinned error
 	stateDir string
@@ -124,6 +126,7 @@ func (f *setupFlags) setup(ctx context.Context, sys *System, opts *options) (*se
 	if err != nil {
 		return nil, fail(exitUsage, err, "")
 	}
+	s.note = found.Note
 	var problems config.Problems
 	if found.Path == "" {
 		s.cfg = config.Default()
@@ -286,6 +289,9 @@ func matches(want string, i config.Instance) bool { return want == i.Key || want
 func (s *setup) printFound(p *printer) {
 	if s.where != "" {
 		p.line("%s", p.dim.Render(clean("config "+s.where)))
+	}
+	if s.note != "" {
+		p.line("  %s %s", p.warn.Render(p.markWarn), clean(s.note))
 	}
 	for _, found := range s.found {
 		p.line("  %s", clean(found))

@@ -59,8 +59,11 @@ func (f *setupFlags) validate(sys *System, opts *options, files []string) error 
 			return fail(exitUsage, err, "")
 		}
 		if found.Path == "" {
-			return fail(exitUsage, fmt.Errorf("there is no config to check: name a file, or write %s", config.FileName),
-				"rcactl works without a config; rcactl validate --print-config > rcactl.yaml writes down what it finds")
+			hint := found.Note
+			if hint == "" {
+				hint = "rcactl works without a config; rcactl validate --print-config > rcactl.yaml writes down what it finds"
+			}
+			return fail(exitUsage, fmt.Errorf("there is no config to check: name a file, or write %s", config.FileName), hint)
 		}
 		named = append(named, found)
 	}

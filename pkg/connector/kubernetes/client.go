@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -47,9 +47,9 @@ var quietKlog = sync.OnceFunc(func() {
 
 // client is the one REST client of a source.
 type client struct {
-	rest   *rest.RESTClient
-	codecs *codecs
-	ledger *ledger
+	rest     *rest.RESTClient
+	codecs   *codecs
+	requests *requestLog
 	// server names the API server without telling its address: a digest of its
 	// authority, else of its host.
 	server   string
@@ -67,7 +67,7 @@ func newClient(c *Config, at location, env connector.Env) (*client, error) {
 		return nil, connector.Errorf(connector.ClassInternal, err, "the list of API types is not consistent")
 	}
 	config := rest.CopyConfig(at.rest)
-	config.UserAgent = userAgent()
+	config.UserAgent = cmp.Or(env.UserAgent, "rcactl")
 	config.QPS, config.Burst = float32(c.QPS), c.Burst
 	config.WarningHandler = rest.NoWarnings{}
 	config.NegotiatedSerializer = codecs.WithoutConversion()
@@ -79,9 +79,9 @@ func newClient(c *Config, at location, env connector.Env) (*client, error) {
 		return nil, unusableClient(err, at)
 	}
 	prefix := strings.TrimSuffix(base.Path, "/")
-	api := &client{codecs: codecs, ledger: &ledger{}, server: serverDigest(config, prefix), pageSize: c.PageSize, maxObjects: c.MaxObjects, now: env.Now}
+	api := &client{codecs: codecs, requests: &requestLog{}, server: serverDigest(config, prefix), pageSize: c.PageSize, maxObjects: c.MaxObjects, now: env.Now}
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
-		return &gate{next: transport(env, next), server: base.Scheme + "://" + base.Host, prefix: prefix, ledger: api.ledger, now: env.Now, log: env.Log}
+		return &gate{next: transport(env, next), server: base.Scheme + "://" + base.Host, prefix: prefix, requests: api.requests, now: env.Now, log: env.Log}
 	})
 	carrier, err := rest.HTTPClientFor(config)
 	if err != nil {
@@ -116,14 +116,6 @@ func transport(env connector.Env, base http.RoundTripper) http.RoundTripper {
 		return env.Transport
 	}
 	return base
-}
-
-// userAgent is rcactl/<version>.
-func userAgent() string {
-	if info, ok := debug.ReadBuildInfo(); ok && strings.HasPrefix(info.Main.Version, "v") {
-		return "rcactl/" + info.Main.Version
-	}
-	return "rcactl/devel"
 }
 
 // serverDigest tells servers apart. The authority's certificate outlives a

@@ -95,7 +95,7 @@ func (s *source) Collect(ctx context.Context, req connector.Request, emit func(r
 		// an error it would undo the state, and deletions would be told again.
 		err = nil
 	}
-	return connector.Result{State: c.state, Coverage: coverage, Actions: s.api.ledger.take(), Scope: c.where, Notes: c.notes}, err
+	return connector.Result{State: c.state, Coverage: coverage, Actions: s.api.requests.take(), Scope: c.where, Notes: c.notes}, err
 }
 
 func (c *collection) collect(ctx context.Context) error {
@@ -357,7 +357,7 @@ func (c *collection) glance(kind, namespace string) (glance, bool) {
 	if c.env.Now == nil {
 		return glance{began: c.end(), ended: c.end()}, true
 	}
-	offset := c.api.ledger.clock().Offset
+	offset := c.api.requests.clock().Offset
 	g := glance{began: c.jobs[i].began.Add(offset).UTC().Truncate(time.Second)}
 	if c.req.Incremental {
 		g.ended = c.jobs[i].ended.Add(offset).UTC().Truncate(time.Second).Add(time.Second)

@@ -54,12 +54,12 @@ func (e *waitError) Error() string { return "Retry-After: " + strconv.Itoa(e.sec
 // lets only reads of the configured server pass and no redirect come back,
 // writes down what was asked, bounds the answers and reads the server's clock.
 type gate struct {
-	next   http.RoundTripper
-	server string // scheme://host of the configured server
-	prefix string // path of the API server, when it stands behind one
-	ledger *ledger
-	now    func() time.Time
-	log    *slog.Logger // nil for none
+	next     http.RoundTripper
+	server   string // scheme://host of the configured server
+	prefix   string // path of the API server, when it stands behind one
+	requests *requestLog
+	now      func() time.Time
+	log      *slog.Logger // nil for none
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -71,7 +71,7 @@ func (g *gate) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !ours || !reads(req.Method, target) {
 		return nil, fmt.Errorf("%w: %s %s", errNotARead, req.Method, target)
 	}
-	g.ledger.note(req.Context(), req.Method, target)
+	g.requests.note(req.Context(), req.Method, target)
 	sent := g.clock()
 	resp, err := g.next.RoundTrip(req)
 	took := g.clock().Sub(sent)
@@ -84,7 +84,7 @@ func (g *gate) RoundTrip(req *http.Request) (*http.Response, error) {
 		answer = append(answer, "bytes", resp.ContentLength)
 	}
 	g.say(req, "answer", answer...)
-	g.ledger.readClock(resp.Header.Get("Date"), sent, g.clock())
+	g.requests.readClock(resp.Header.Get("Date"), sent, g.clock())
 	if err := g.refuse(req.Context(), resp); err != nil {
 		_ = resp.Body.Close()
 		return nil, err
@@ -175,14 +175,14 @@ func withPurpose(ctx context.Context, stream, why string) context.Context {
 	return context.WithValue(ctx, purposeKey{}, purpose{stream, why})
 }
 
-// ledger collects what was asked, and what the server's clock said.
-type ledger struct {
+// requestLog collects what was asked, and what the server's clock said.
+type requestLog struct {
 	mu      sync.Mutex
 	actions map[connector.Action]int // keyed without Requests
 	skew    connector.Skew
 }
 
-func (l *ledger) note(ctx context.Context, method, target string) {
+func (l *requestLog) note(ctx context.Context, method, target string) {
 	p, _ := ctx.Value(purposeKey{}).(purpose)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -195,7 +195,7 @@ func (l *ledger) note(ctx context.Context, method, target string) {
 // readClock compares the Date of the first answer with the middle of its
 // request. Date has a resolution of one second and is cut, not rounded: half a
 // second is added, so that the error is at most that either way.
-func (l *ledger) readClock(date string, sent, received time.Time) {
+func (l *requestLog) readClock(date string, sent, received time.Time) {
 	server, err := http.ParseTime(date)
 	if err != nil || sent.IsZero() {
 		return
@@ -208,7 +208,7 @@ func (l *ledger) readClock(date string, sent, received time.Time) {
 	}
 }
 
-func (l *ledger) clock() connector.Skew {
+func (l *requestLog) clock() connector.Skew {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.skew
@@ -216,7 +216,7 @@ func (l *ledger) clock() connector.Skew {
 
 // take hands over the actions since the last call, in a stable order: first
 // what belongs to no stream, then stream by stream.
-func (l *ledger) take() []connector.Action {
+func (l *requestLog) take() []connector.Action {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	actions := make([]connector.Action, 0, len(l.actions))

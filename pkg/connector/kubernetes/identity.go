@@ -36,7 +36,7 @@ func (s *source) Identity(ctx context.Context) (connector.Identity, error) {
 	if err := s.identify(ctx); err != nil {
 		return connector.Identity{}, err
 	}
-	id := connector.Identity{Target: s.target, Version: version, Skew: s.api.ledger.clock()}
+	id := connector.Identity{Target: s.target, Version: version, Skew: s.api.requests.clock()}
 	if server := s.serverName(); s.target != server {
 		id.Aliases = []string{server}
 	}

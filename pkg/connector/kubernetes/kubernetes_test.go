@@ -40,7 +40,7 @@ func at(hms string) metav1.Time {
 
 func TestTheGateLetsOnlyReadsThrough(t *testing.T) {
 	passed := 0
-	g := &gate{ledger: &ledger{}, server: "https://server", next: roundTrip(func(*http.Request) (*http.Response, error) {
+	g := &gate{requests: &requestLog{}, server: "https://server", next: roundTrip(func(*http.Request) (*http.Response, error) {
 		passed++
 		return &http.Response{Body: io.NopCloser(strings.NewReader(""))}, nil
 	})}
@@ -72,7 +72,7 @@ func TestTheGateLetsOnlyReadsThrough(t *testing.T) {
 			t.Errorf("%s %s: %v, passed on: %v", test.method, test.path, err, passed > before)
 		}
 	}
-	if n := len(g.ledger.take()); n != 2 {
+	if n := len(g.requests.take()); n != 2 {
 		t.Errorf("%d actions are written down, want 2", n)
 	}
 }

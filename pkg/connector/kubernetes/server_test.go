@@ -126,7 +126,7 @@ func (c *cluster) config() *kubernetes.Config {
 	return config
 }
 
-func env() connector.Env { return connector.Env{Now: time.Now} }
+func env() connector.Env { return connector.Env{Now: time.Now, UserAgent: "rcactl/test"} }
 
 func request() connector.Request {
 	now := time.Now()
