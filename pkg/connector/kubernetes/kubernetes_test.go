@@ -885,7 +885,7 @@ func TestCredentialPluginsWork(t *testing.T) {
 		c.Kubeconfig = write(t, "config", `{"apiVersion":"v1","kind":"Config","current-context":"x",
 "contexts":[{"name":"x","context":{"cluster":"c","user":"u"}}],"clusters":[{"name":"c","cluster":{"insecure-skip-tls-verify":true,"server":"`+server.URL+`"}}],
 "users":[{"name":"u","user":{"exec":{"apiVersion":"client.authentication.k8s.io/v1","interactiveMode":"Never","command":"/bin/sh","args":["-c",`+quote(command)+`]}}}]}`)
-		conn, err := c.Connect(t.Context(), connector.Env{Now: time.Now})
+		conn, err := c.Connect(t.Context(), connector.Env{Now: time.Now, UserAgent: "rcactl/test"})
 		if err != nil {
 			t.Fatal(err)
 		}
