@@ -68,7 +68,7 @@ func (h *house) takeKeys() {
 func TestVictim(t *testing.T) {
 	dir := os.Getenv(victimEnv)
 	if dir == "" {
-		t.Skip("runs in a child process of TestKilledAtAnyMoment")
+		return // only the parent test sets it, in a child process
 	}
 	now, err := time.Parse(time.RFC3339, os.Getenv(victimNow))
 	check(t, err)

@@ -127,7 +127,7 @@ func (b broken) Collect(ctx context.Context, req connector.Request, emit func(re
 func TestBroken(t *testing.T) {
 	how := os.Getenv(breakEnv)
 	if how == "" {
-		t.Skip("runs in a child process of TestTheSuiteCatches")
+		return // only the parent test sets it, in a child process
 	}
 	runs := 0
 	connectortest.Suite{
