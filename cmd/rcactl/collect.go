@@ -127,6 +127,8 @@ func (f *collectFlags) run(ctx context.Context, sys *System, opts *options) erro
 		return err
 	case errors.As(err, &leak):
 		return fail(exitUnverified, err, "nothing was signed and no cursor moved; look at the file in the quarantined folder and report the field that let it through")
+	case err != nil && out.Dir != "":
+		return fail(exitFailed, err, "the run itself is in place, in "+out.Dir+"; the next one asks for the same window again")
 	case err != nil:
 		return fail(exitFailed, err, "")
 	}

@@ -189,7 +189,7 @@ func printError(w io.Writer, err error) {
 		hint = "rcactl help shows the commands; rcactl COMMAND --help shows one"
 	}
 	if hint != "" {
-		_, _ = fmt.Fprintf(w, "rcactl: hint: %s\n", hint)
+		_, _ = fmt.Fprintf(w, "rcactl: hint: %s\n", clean(hint))
 	}
 }
 
