@@ -20,9 +20,11 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 // input is one record of an input file. Exactly one field is set.
 type input struct {
-	Workload  *record.Workload
-	Signal    *record.Signal
-	ConfigMap *record.ConfigMap
+	Workload *record.Workload
+	Signal   *record.Signal
+	Setting  *record.Setting
+	Node     *record.Node
+	Delivery *record.Delivery
 }
 
 func (in input) record() record.Record {
@@ -31,8 +33,12 @@ func (in input) record() record.Record {
 		return *in.Workload
 	case in.Signal != nil:
 		return *in.Signal
-	case in.ConfigMap != nil:
-		return *in.ConfigMap
+	case in.Setting != nil:
+		return *in.Setting
+	case in.Node != nil:
+		return *in.Node
+	case in.Delivery != nil:
+		return *in.Delivery
 	}
 	return nil
 }

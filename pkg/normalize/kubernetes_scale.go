@@ -33,7 +33,7 @@ func (b *builder) scaled() []evidence.Event {
 			continue
 		}
 		m := b.scaleManager(s)
-		if m != nil && slices.Contains(told, *m) {
+		if m != nil && holds(told, *m) {
 			m = nil // several steps of one writer: only one can have its time
 		}
 		if m != nil {
@@ -42,7 +42,7 @@ func (b *builder) scaled() []evidence.Event {
 		events = append(events, b.scale(at, &s, m))
 	}
 	for _, m := range b.w.Managers {
-		if m.Subresource == "scale" && !slices.Contains(told, m) && m.Time.After(b.w.Created.Add(near)) {
+		if m.Subresource == "scale" && !holds(told, m) && m.Time.After(b.w.Created.Add(near)) {
 			events = append(events, b.scale(newest, nil, &m))
 		}
 	}
@@ -51,6 +51,13 @@ func (b *builder) scaled() []evidence.Event {
 		return cmp.Or(x.Time.Compare(y.Time), cmp.Compare(revisionOf(x), revisionOf(y)))
 	})
 	return events
+}
+
+// holds reports whether an entry of managedFields is in the list.
+func holds(list []record.Manager, m record.Manager) bool {
+	return slices.ContainsFunc(list, func(o record.Manager) bool {
+		return o.Name == m.Name && o.Subresource == m.Subresource && o.Time.Equal(m.Time)
+	})
 }
 
 func revisionOf(e evidence.Event) int64 {

@@ -22,8 +22,8 @@ func Record(connectorName string, r record.Record) ([]evidence.Event, error) {
 		return workload(connectorName, r), nil
 	case record.Signal:
 		return signal(connectorName, r), nil
-	case record.ConfigMap:
-		return configMap(connectorName, r), nil
+	case record.Setting:
+		return setting(connectorName, r), nil
 	}
 	return nil, fmt.Errorf("no evidence is made of a record of type %T (stream %s)", r, streamOf(r))
 }

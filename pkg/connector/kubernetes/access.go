@@ -20,7 +20,11 @@ const (
 )
 
 // resource is a kind of object that is listed.
-type resource struct{ group, version, plural, kind string }
+type resource struct {
+	group, version, plural, kind string
+	// cluster says that its objects belong to no namespace.
+	cluster bool
+}
 
 func (r resource) path(namespace string) string {
 	path := "/apis/" + r.group + "/" + r.version
@@ -34,17 +38,15 @@ func (r resource) path(namespace string) string {
 	return path + "/" + r.plural
 }
 
-// The resources that are listed.
-func deployments() resource  { return resource{"apps", "v1", "deployments", "Deployment"} }
-func replicaSets() resource  { return resource{"apps", "v1", "replicasets", "ReplicaSet"} }
-func statefulSets() resource { return resource{"apps", "v1", "statefulsets", "StatefulSet"} }
-func daemonSets() resource   { return resource{"apps", "v1", "daemonsets", "DaemonSet"} }
-func controllerRevisions() resource {
-	return resource{"apps", "v1", "controllerrevisions", "ControllerRevision"}
+func core(plural, kind string) resource { return resource{version: "v1", plural: plural, kind: kind} }
+func apps(plural, kind string) resource {
+	return resource{group: "apps", version: "v1", plural: plural, kind: kind}
 }
-func pods() resource       { return resource{"", "v1", "pods", "Pod"} }
-func events() resource     { return resource{"", "v1", "events", "Event"} }
-func configMaps() resource { return resource{"", "v1", "configmaps", "ConfigMap"} }
+
+// Resources that are named in more than one place.
+func pods() resource       { return core("pods", "Pod") }
+func events() resource     { return core("events", "Event") }
+func configMaps() resource { return core("configmaps", "ConfigMap") }
 
 // grant is the permission that a verb on a resource needs.
 func grant(verb string, r resource, namespace string) connector.Grant {

@@ -62,7 +62,7 @@ type client struct {
 // newClient makes the client. It sends nothing.
 func newClient(c *Config, at location, env connector.Env) (*client, error) {
 	quietKlog()
-	codecs, err := newCodecs()
+	codecs, err := newCodecs(c.kinds())
 	if err != nil {
 		return nil, connector.Errorf(connector.ClassInternal, err, "the list of API types is not consistent")
 	}

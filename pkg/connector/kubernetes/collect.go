@@ -11,14 +11,11 @@ import (
 	"sync"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/rcactl/rcactl/pkg/connector"
 	"github.com/rcactl/rcactl/pkg/record"
-	"github.com/rcactl/rcactl/pkg/window"
 )
 
 // parallel is how many lists run side by side.
@@ -39,11 +36,11 @@ type source struct {
 
 // batch is what lists gave, cut down.
 type batch struct {
-	workloads  []workload
-	revisions  []revision
-	pods       []pod
-	configMaps []record.ConfigMap
-	scalings   map[string][]record.Scaling // by uid of the Deployment
+	workloads []workload
+	revisions []revision
+	pods      []pod
+	settings  []setting
+	scalings  map[string][]record.Scaling // by uid of the Deployment
 	// oldest is the oldest last time of an event: younger ones are all there.
 	oldest time.Time
 }
@@ -52,7 +49,7 @@ type batch struct {
 type job struct {
 	listing
 	batch
-	run func(context.Context, *job) error
+	kind kind
 	// began and ended are our clock before the first page and after the last.
 	began, ended time.Time
 	// locks counts ConfigMaps that were left out because they are locks.
@@ -123,29 +120,30 @@ func (c *collection) collect(ctx context.Context) error {
 		return err
 	}
 	defer c.writeNotes(j)
-	if err := c.emitOthers(ctx, j, all.configMaps); err != nil {
+	if err := c.emitOthers(ctx, j, all.settings); err != nil {
 		return err
 	}
 	return c.streamEvents(ctx, j)
 }
 
-// plan makes one job for each list but those that are streamed.
+// plan makes one job for each list: of each kind in each namespace, or in the
+// whole cluster.
 func (c *collection) plan() {
 	streams := c.config.streams()
-	for _, ns := range c.scope.namespaces {
-		add := func(stream string, r resource, run func(context.Context, *job) error) {
-			if slices.Contains(streams, stream) {
-				c.jobs = append(c.jobs, &job{listing: listing{resource: r, stream: stream, namespace: ns}, run: run})
-			}
+	for _, k := range c.config.kinds() {
+		if !slices.Contains(streams, k.stream) {
+			continue
 		}
-		add(record.StreamWorkloads, deployments(), c.listDeployments)
-		add(record.StreamWorkloads, replicaSets(), c.listReplicaSets)
-		add(record.StreamWorkloads, statefulSets(), c.listStatefulSets)
-		add(record.StreamWorkloads, daemonSets(), c.listDaemonSets)
-		add(record.StreamWorkloads, controllerRevisions(), c.listControllerRevisions)
-		add(record.StreamConfigMaps, configMaps(), c.listConfigMaps)
-		add(record.StreamPods, pods(), c.listPods)
-		add(record.StreamEvents, events(), c.listScalings)
+		namespaces := c.scope.namespaces
+		if k.cluster && len(namespaces) > 0 {
+			namespaces = []string{""}
+		}
+		for _, ns := range namespaces {
+			c.jobs = append(c.jobs, &job{kind: k, listing: listing{
+				resource: k.resource, stream: k.stream, namespace: ns, selector: k.selector, accept: k.accept,
+				optional: c.config.optional(k.stream),
+			}})
+		}
 	}
 }
 
@@ -165,7 +163,7 @@ func (c *collection) runJobs(ctx context.Context) error {
 				<-slots
 			}()
 			j.began = c.now()
-			if err := j.run(ctx, j); err != nil {
+			if err := j.kind.read(ctx, c, j); err != nil {
 				j.err = classify(ctx, err, j.what())
 			}
 			j.ended = c.now()
@@ -238,7 +236,7 @@ func (c *collection) merge() batch {
 		all.workloads = append(all.workloads, j.workloads...)
 		all.revisions = append(all.revisions, j.revisions...)
 		all.pods = append(all.pods, j.pods...)
-		all.configMaps = append(all.configMaps, j.configMaps...)
+		all.settings = append(all.settings, j.settings...)
 		for owner, list := range j.scalings {
 			all.scalings[owner] = append(all.scalings[owner], list...)
 		}
@@ -281,14 +279,10 @@ func (c *collection) emitWorkloads(ctx context.Context, j *joined) error {
 	return nil
 }
 
-func (c *collection) emitOthers(ctx context.Context, j *joined, maps []record.ConfigMap) error {
-	slices.SortFunc(maps, func(a, b record.ConfigMap) int { return compareObjects(a.Object, b.Object) })
-	for _, m := range maps {
-		if err := c.give(ctx, m, m.Object, m.Service); err != nil {
-			return err
-		}
+func (c *collection) emitOthers(ctx context.Context, j *joined, settings []setting) error {
+	if err := c.emitSettings(ctx, j, settings); err != nil {
+		return err
 	}
-	c.done[record.StreamConfigMaps] = true
 	for _, p := range j.ordered {
 		for _, sig := range p.signals {
 			sig.Service = j.serviceOfPod(p)
@@ -312,7 +306,7 @@ func (c *collection) streamEvents(ctx context.Context, j *joined) error {
 		if first.stream != record.StreamEvents {
 			continue
 		}
-		l := &job{listing: listing{
+		l := &job{kind: first.kind, listing: listing{
 			resource: events(), stream: record.StreamEvents, namespace: first.namespace, selector: selectOthers, reviewed: true,
 		}}
 		c.jobs = append(c.jobs, l)
@@ -320,7 +314,7 @@ func (c *collection) streamEvents(ctx context.Context, j *joined) error {
 			l.refused, l.err = first.refused, first.err
 			continue
 		}
-		err := list(ctx, c.api, &l.listing, newEvents, eventItems, eventMeta, func(e *corev1.Event) error {
+		err := list(ctx, c.api, &l.listing, func() *corev1.EventList { return &corev1.EventList{} }, func(p *corev1.EventList) []corev1.Event { return p.Items }, func(e *corev1.Event) error {
 			began, last, _ := eventTimes(e)
 			c.see(last)
 			if last.Before(start) || !began.Before(asked.End) {
@@ -395,171 +389,4 @@ func (c *collection) writeState(j *joined) error {
 	}
 	c.state = raw
 	return nil
-}
-
-// What list needs to know of a list of Events, of which there are two.
-
-func newEvents() *corev1.EventList                  { return &corev1.EventList{} }
-func eventItems(l *corev1.EventList) []corev1.Event { return l.Items }
-func eventMeta(e *corev1.Event) *metav1.ObjectMeta  { return &e.ObjectMeta }
-
-func (c *collection) listScalings(ctx context.Context, j *job) error {
-	j.selector = selectScalings
-	j.scalings = map[string][]record.Scaling{}
-	return list(ctx, c.api, &j.listing, newEvents, eventItems, eventMeta, func(e *corev1.Event) error {
-		if _, last, _ := eventTimes(e); j.oldest.IsZero() || last.Before(j.oldest) {
-			j.oldest = last
-		}
-		if owner, all := scalings(e); owner != "" {
-			j.scalings[owner] = append(j.scalings[owner], all...)
-		}
-		return nil
-	})
-}
-
-func (c *collection) listDeployments(ctx context.Context, j *job) error {
-	return list(ctx, c.api, &j.listing,
-		func() *appsv1.DeploymentList { return &appsv1.DeploymentList{} },
-		func(l *appsv1.DeploymentList) []appsv1.Deployment { return l.Items },
-		func(d *appsv1.Deployment) *metav1.ObjectMeta { return &d.ObjectMeta },
-		func(d *appsv1.Deployment) error { j.workloads = append(j.workloads, c.cutDeployment(d)); return nil })
-}
-
-func (c *collection) listStatefulSets(ctx context.Context, j *job) error {
-	return list(ctx, c.api, &j.listing,
-		func() *appsv1.StatefulSetList { return &appsv1.StatefulSetList{} },
-		func(l *appsv1.StatefulSetList) []appsv1.StatefulSet { return l.Items },
-		func(d *appsv1.StatefulSet) *metav1.ObjectMeta { return &d.ObjectMeta },
-		func(d *appsv1.StatefulSet) error { j.workloads = append(j.workloads, c.cutStatefulSet(d)); return nil })
-}
-
-func (c *collection) listDaemonSets(ctx context.Context, j *job) error {
-	return list(ctx, c.api, &j.listing,
-		func() *appsv1.DaemonSetList { return &appsv1.DaemonSetList{} },
-		func(l *appsv1.DaemonSetList) []appsv1.DaemonSet { return l.Items },
-		func(d *appsv1.DaemonSet) *metav1.ObjectMeta { return &d.ObjectMeta },
-		func(d *appsv1.DaemonSet) error { j.workloads = append(j.workloads, c.cutDaemonSet(d)); return nil })
-}
-
-func (c *collection) listReplicaSets(ctx context.Context, j *job) error {
-	return list(ctx, c.api, &j.listing,
-		func() *appsv1.ReplicaSetList { return &appsv1.ReplicaSetList{} },
-		func(l *appsv1.ReplicaSetList) []appsv1.ReplicaSet { return l.Items },
-		func(rs *appsv1.ReplicaSet) *metav1.ObjectMeta { return &rs.ObjectMeta },
-		func(rs *appsv1.ReplicaSet) error {
-			if r, ok := cutReplicaSet(rs); ok {
-				j.revisions = append(j.revisions, r)
-			}
-			return nil
-		})
-}
-
-func (c *collection) listControllerRevisions(ctx context.Context, j *job) error {
-	return list(ctx, c.api, &j.listing,
-		func() *appsv1.ControllerRevisionList { return &appsv1.ControllerRevisionList{} },
-		func(l *appsv1.ControllerRevisionList) []appsv1.ControllerRevision { return l.Items },
-		func(cr *appsv1.ControllerRevision) *metav1.ObjectMeta { return &cr.ObjectMeta },
-		func(cr *appsv1.ControllerRevision) error {
-			if r, ok := cutControllerRevision(cr); ok {
-				j.revisions = append(j.revisions, r)
-			}
-			return nil
-		})
-}
-
-func (c *collection) listPods(ctx context.Context, j *job) error {
-	return list(ctx, c.api, &j.listing,
-		func() *corev1.PodList { return &corev1.PodList{} },
-		func(l *corev1.PodList) []corev1.Pod { return l.Items },
-		func(p *corev1.Pod) *metav1.ObjectMeta { return &p.ObjectMeta },
-		func(p *corev1.Pod) error { j.pods = append(j.pods, c.cutPod(p)); return nil })
-}
-
-func (c *collection) listConfigMaps(ctx context.Context, j *job) error {
-	j.accept = asMetadata
-	return list(ctx, c.api, &j.listing,
-		func() *metav1.PartialObjectMetadataList { return &metav1.PartialObjectMetadataList{} },
-		func(l *metav1.PartialObjectMetadataList) []metav1.PartialObjectMetadata { return l.Items },
-		func(m *metav1.PartialObjectMetadata) *metav1.ObjectMeta { return &m.ObjectMeta },
-		func(m *metav1.PartialObjectMetadata) error {
-			if m.Name == rootCA {
-				j.standing++
-			}
-			if cm, ok := c.cutConfigMap(m); ok {
-				j.configMaps = append(j.configMaps, cm)
-			} else {
-				j.locks++
-			}
-			return nil
-		})
-}
-
-// scope is what the command line left of the config's namespaces.
-type scope struct {
-	namespaces []string // "" for all
-	// services are those that were asked for, true once one was met; nil for all.
-	services map[string]bool
-}
-
-func newScope(s connector.Scope, namespaces []string) scope {
-	out := scope{}
-	wanted := map[string]bool{}
-	narrowed := len(s.Services) > 0
-	for _, service := range s.Services {
-		if out.services == nil {
-			out.services = map[string]bool{}
-		}
-		out.services[service] = false
-		// A namespace becomes part of a path.
-		if ns, _, _ := strings.Cut(service, "/"); isNamespace(ns) {
-			wanted[ns] = true
-		}
-	}
-	for _, ns := range namespaces {
-		switch {
-		case ns == allNamespaces && !narrowed:
-			out.namespaces = append(out.namespaces, "")
-		case ns == allNamespaces:
-			for ns := range wanted {
-				out.namespaces = append(out.namespaces, ns)
-			}
-		case !narrowed || wanted[ns]:
-			out.namespaces = append(out.namespaces, ns)
-		}
-	}
-	slices.Sort(out.namespaces)
-	return out
-}
-
-// has reports whether a record of that service was asked for.
-func (s scope) has(namespace, service string) bool {
-	if s.services == nil {
-		return true
-	}
-	name := namespace + "/" + service
-	_, asked := s.services[name]
-	if asked {
-		s.services[name] = true
-	}
-	return asked
-}
-
-// clip cuts the answered window at the oldest event that the server still has.
-// ok is false when that is younger than the whole window.
-func (c *collection) clip(asked window.Window) (answered window.Window, why string, ok bool) {
-	switch {
-	case c.oldest.IsZero():
-		// Nothing tells how long events are kept, but that there are none now.
-		answered = window.Window{Start: asked.End.Add(-time.Second), End: asked.End}
-		if answered.Start.Before(asked.Start) {
-			answered.Start = asked.Start
-		}
-		return answered, "there are no Events; how long this API server keeps them is not known (one hour by default)", true
-	case !c.oldest.After(asked.Start):
-		return asked, "", true
-	case !c.oldest.Before(asked.End):
-		return window.Window{}, "every Event that the API server still has is younger than the window (it keeps them for an hour by default)", false
-	}
-	return window.Window{Start: c.oldest.UTC(), End: asked.End},
-		"the oldest Event that the API server still has is younger than the start of the window (it keeps them for an hour by default)", true
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/rcactl/rcactl/pkg/connector"
-	"github.com/rcactl/rcactl/pkg/record"
 )
 
 // The defaults of Config.
@@ -38,7 +37,7 @@ type Config struct {
 	ClusterID string `yaml:"cluster_id" json:"cluster_id"`
 	// ServiceLabels are the labels that name the service, best first.
 	ServiceLabels []string `yaml:"service_labels" json:"service_labels"`
-	// Streams to read; empty means all.
+	// Streams to read; empty means those that need no opt-in.
 	Streams []string `yaml:"streams" json:"streams"`
 	// MaxObjects bounds each list in each namespace.
 	MaxObjects int `yaml:"max_objects" json:"max_objects"`
@@ -58,20 +57,6 @@ func defaultConfig() *Config {
 		QPS:           defaultQPS,
 		Burst:         defaultBurst,
 	}
-}
-
-// allStreams lists the streams in the order of Capabilities and Coverage, which
-// is also the order in which their records are emitted.
-func allStreams() []string {
-	return []string{record.StreamWorkloads, record.StreamConfigMaps, record.StreamPods, record.StreamEvents}
-}
-
-// streams are the streams that the config asks for, in the order of allStreams.
-func (c *Config) streams() []string {
-	if len(c.Streams) == 0 {
-		return allStreams()
-	}
-	return slices.DeleteFunc(allStreams(), func(s string) bool { return !slices.Contains(c.Streams, s) })
 }
 
 // Set implements connector.Setter.

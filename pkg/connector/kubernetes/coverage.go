@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rcactl/rcactl/pkg/connector"
 	"github.com/rcactl/rcactl/pkg/record"
@@ -27,6 +28,8 @@ type tally struct {
 	missing               []connector.Grant
 	class                 connector.Class
 	truncated             bool
+	// left counts lists of a stream that is read where it may be, and may not be here.
+	left int
 }
 
 func (c *collection) tally(stream string) tally {
@@ -40,6 +43,14 @@ func (c *collection) tally(stream string) tally {
 		if j.stream != stream {
 			continue
 		}
+		if j.optional && (j.refused || j.absent) {
+			t.left++
+			if j.refused {
+				t.miss(grant("list", j.resource, j.namespace))
+				say("not allowed to list " + j.what() + ", which are read only where the credential may")
+			}
+			continue
+		}
 		t.lists++
 		t.objects += j.objects
 		if j.listing.whole() {
@@ -48,9 +59,7 @@ func (c *collection) tally(stream string) tally {
 		switch {
 		case j.refused:
 			t.class = connector.ClassForbidden
-			if g := grant("list", j.resource, j.namespace); !slices.Contains(t.missing, g) {
-				t.missing = append(t.missing, g)
-			}
+			t.miss(grant("list", j.resource, j.namespace))
 			say("not allowed to list " + j.what() + consequence(j.resource))
 		case j.err != nil:
 			if t.class == connector.ClassNone {
@@ -66,6 +75,13 @@ func (c *collection) tally(stream string) tally {
 		}
 	}
 	return t
+}
+
+// miss notes a grant that was refused.
+func (t *tally) miss(g connector.Grant) {
+	if !slices.Contains(t.missing, g) {
+		t.missing = append(t.missing, g)
+	}
 }
 
 // consequence says what cannot be told without a kind.
@@ -86,6 +102,8 @@ func (c *collection) cover(stream string, err error) connector.Coverage {
 		Stream: stream, Asked: asked, Answered: asked, Missing: t.missing, Class: t.class, Truncated: t.truncated,
 	}
 	switch {
+	case t.lists == 0 && t.left > 0:
+		out.Status = connector.Skipped
 	case t.lists == 0 && err == nil:
 		out.Status = connector.Skipped
 		t.reasons = append(t.reasons, "none of the services that were asked for is in "+sayNamespaces(c.namespaces))
@@ -118,4 +136,24 @@ func (c *collection) cover(stream string, err error) connector.Coverage {
 	}
 	out.Reason = strings.Join(t.reasons, "; ")
 	return out
+}
+
+// clip cuts the answered window at the oldest event that the server still has.
+// ok is false when that is younger than the whole window.
+func (c *collection) clip(asked window.Window) (answered window.Window, why string, ok bool) {
+	switch {
+	case c.oldest.IsZero():
+		// Nothing tells how long events are kept, but that there are none now.
+		answered = window.Window{Start: asked.End.Add(-time.Second), End: asked.End}
+		if answered.Start.Before(asked.Start) {
+			answered.Start = asked.Start
+		}
+		return answered, "there are no Events; how long this API server keeps them is not known (one hour by default)", true
+	case !c.oldest.After(asked.Start):
+		return asked, "", true
+	case !c.oldest.Before(asked.End):
+		return window.Window{}, "every Event that the API server still has is younger than the window (it keeps them for an hour by default)", false
+	}
+	return window.Window{Start: c.oldest.UTC(), End: asked.End},
+		"the oldest Event that the API server still has is younger than the start of the window (it keeps them for an hour by default)", true
 }

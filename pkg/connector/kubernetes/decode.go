@@ -7,11 +7,11 @@ import (
 	"errors"
 	"reflect"
 
-	appsv1 "k8s.io/api/apps/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 )
 
@@ -49,13 +49,16 @@ type codecs struct {
 
 // newCodecs knows the few types that are read: the whole list of client-go's
 // clientset would cost every start of the program.
-func newCodecs() (*codecs, error) {
+func newCodecs(kinds []kind) (*codecs, error) {
 	scheme := runtime.NewScheme()
-	scheme.AddKnownTypes(corev1.SchemeGroupVersion, &corev1.PodList{}, &corev1.EventList{}, &corev1.Namespace{})
-	scheme.AddKnownTypes(appsv1.SchemeGroupVersion, &appsv1.DeploymentList{}, &appsv1.ReplicaSetList{},
-		&appsv1.StatefulSetList{}, &appsv1.DaemonSetList{}, &appsv1.ControllerRevisionList{})
-	scheme.AddKnownTypes(authorizationv1.SchemeGroupVersion, &authorizationv1.SelfSubjectAccessReview{})
+	scheme.AddKnownTypes(corev1.SchemeGroupVersion, &corev1.Namespace{})
 	metav1.AddToGroupVersion(scheme, corev1.SchemeGroupVersion)
+	for _, k := range kinds {
+		if k.accept != asMetadata {
+			scheme.AddKnownTypes(schema.GroupVersion{Group: k.group, Version: k.version}, k.page())
+		}
+	}
+	scheme.AddKnownTypes(authorizationv1.SchemeGroupVersion, &authorizationv1.SelfSubjectAccessReview{})
 	if err := metav1.AddMetaToScheme(scheme); err != nil {
 		return nil, err
 	}

@@ -17,6 +17,27 @@ const (
 	selectOthers   = "reason!=" + reasonScaling
 )
 
+// eventKinds are the Events that tell of scalings: the others are streamed when
+// everything else has been read.
+func eventKinds() []kind {
+	k := kindOf(events(), record.StreamEvents, func(l *corev1.EventList) []corev1.Event { return l.Items }, (*collection).takeScaling)
+	k.selector = selectScalings
+	return []kind{k}
+}
+
+func (c *collection) takeScaling(j *job, e *corev1.Event) error {
+	if _, last, _ := eventTimes(e); j.oldest.IsZero() || last.Before(j.oldest) {
+		j.oldest = last
+	}
+	if owner, all := scalings(e); owner != "" {
+		if j.scalings == nil {
+			j.scalings = map[string][]record.Scaling{}
+		}
+		j.scalings[owner] = append(j.scalings[owner], all...)
+	}
+	return nil
+}
+
 // deploymentController is what the writer of scalings calls itself.
 const deploymentController = "deployment-controller"
 

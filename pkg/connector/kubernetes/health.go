@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,21 +14,6 @@ import (
 // lateData is how far back a continued run looks: stamps have a resolution of
 // one second, and lists take a while.
 const lateData = time.Minute
-
-// resources lists what a stream reads.
-func resources(stream string) []resource {
-	switch stream {
-	case record.StreamWorkloads:
-		return []resource{deployments(), replicaSets(), statefulSets(), daemonSets(), controllerRevisions()}
-	case record.StreamConfigMaps:
-		return []resource{configMaps()}
-	case record.StreamPods:
-		return []resource{pods()}
-	case record.StreamEvents:
-		return []resource{events()}
-	}
-	return nil
-}
 
 // Capabilities implements connector.Connector.
 func (s *source) Capabilities() connector.Capabilities {
@@ -91,8 +77,14 @@ func (s *source) needs(streams ...string) []connector.Grant {
 	var out []connector.Grant
 	for _, ns := range s.namespaces {
 		for _, stream := range streams {
-			for _, r := range resources(stream) {
-				out = append(out, grant("list", r, bare(ns)))
+			for _, r := range s.config.resources(stream) {
+				g := grant("list", r, bare(ns))
+				if r.cluster {
+					g = grant("list", r, "")
+				}
+				if !slices.Contains(out, g) {
+					out = append(out, g)
+				}
 			}
 		}
 	}
@@ -102,12 +94,12 @@ func (s *source) needs(streams ...string) []connector.Grant {
 // unneeded lists grants that rcactl never uses and that would hurt in the wrong
 // hands.
 func (s *source) unneeded() []connector.Grant {
-	secrets := resource{"", "v1", "secrets", "Secret"}
+	secrets := core("secrets", "Secret")
 	var out []connector.Grant
 	for _, ns := range s.namespaces {
 		out = append(out,
 			grant("list", secrets, bare(ns)), grant("create", pods(), bare(ns)), grant("delete", pods(), bare(ns)),
-			grant("patch", deployments(), bare(ns)), grant("update", configMaps(), bare(ns)))
+			grant("patch", apps("deployments", "Deployment"), bare(ns)), grant("update", configMaps(), bare(ns)))
 	}
 	return out
 }

@@ -291,7 +291,7 @@ func TestMoreThanWasAskedForIsNotDecoded(t *testing.T) {
 	const many = 300_000
 	empties := bytes.Repeat([]byte{2<<3 | 2, 0}, many)
 	containers := protobufField(2, protobufField(2, bytes.Repeat([]byte{2<<3 | 2, 0}, 20*many)))
-	codec, err := newCodecs()
+	codec, err := newCodecs(defaultConfig().kinds())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -346,7 +346,7 @@ func TestALargeHonestPageIsDecoded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	codec, err := newCodecs()
+	codec, err := newCodecs(defaultConfig().kinds())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -362,7 +362,7 @@ func FuzzCounting(f *testing.F) {
 	f.Add([]byte(page("pods", item("a"), "")))
 	f.Add(protobufPods(protobufField(2, protobufField(1, protobufField(1, []byte("a"))))))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		codec, err := newCodecs()
+		codec, err := newCodecs(defaultConfig().kinds())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -639,7 +639,7 @@ func refuses(t *testing.T, what string, f func() error) {
 }
 
 func TestTheKindsAreThoseThatAreRead(t *testing.T) {
-	codec, err := newCodecs()
+	codec, err := newCodecs(defaultConfig().kinds())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -839,7 +839,7 @@ func TestEventsAnswerForWhatIsStillKept(t *testing.T) {
 }
 
 func TestAPanicOfAListReachesTheCaller(t *testing.T) {
-	c := &collection{source: &source{}, jobs: []*job{{run: func(context.Context, *job) error { panic("a bug") }}}}
+	c := &collection{source: &source{}, jobs: []*job{{kind: kind{read: func(context.Context, *collection, *job) error { panic("a bug") }}}}}
 	defer func() {
 		if p := recover(); p != "a bug" {
 			t.Errorf("recovered %v", p)

@@ -25,6 +25,8 @@ type listing struct {
 	namespace string // empty for all
 	// selector is a field selector; accept is the form of the answer.
 	selector, accept string
+	// optional says that a refusal is no gap.
+	optional bool
 
 	// reviewed says that an access review was asked for already.
 	reviewed bool
@@ -36,13 +38,18 @@ type listing struct {
 	truncated bool
 	restarted bool
 	refused   bool
-	err       *connector.Error
+	// absent says that the server does not know the kind.
+	absent bool
+	err    *connector.Error
 }
 
-func (l *listing) whole() bool { return l.err == nil && !l.refused && !l.truncated }
+func (l *listing) whole() bool { return l.err == nil && !l.refused && !l.absent && !l.truncated }
 
 // what names the listing in sentences.
 func (l *listing) what() string {
+	if l.resource.cluster {
+		return "the " + l.resource.plural + " of the cluster"
+	}
 	if l.namespace == "" {
 		return "the " + l.resource.plural + " of all namespaces"
 	}
@@ -58,7 +65,10 @@ type pager interface {
 // list asks for permission, then for page after page, and hands each object
 // to take, no object twice. How it went is written into l; the error is only
 // that of take.
-func list[T any, P pager](ctx context.Context, c *client, l *listing, page func() P, items func(P) []T, meta func(*T) *metav1.ObjectMeta, take func(*T) error) error {
+func list[T any, PT interface {
+	*T
+	metav1.Object
+}, P pager](ctx context.Context, c *client, l *listing, page func() P, items func(P) []T, take func(PT) error) error {
 	if !l.mayList(ctx, c) {
 		return nil
 	}
@@ -84,11 +94,11 @@ func list[T any, P pager](ctx context.Context, c *client, l *listing, page func(
 		idle++
 		all := items(p)
 		for i := range all {
-			m := meta(&all[i])
-			if !l.sound(m) {
+			object := PT(&all[i])
+			if !l.sound(object) {
 				return nil
 			}
-			if !seen.add(string(m.UID)) {
+			if !seen.add(string(object.GetUID())) {
 				continue
 			}
 			if l.objects == c.maxObjects {
@@ -97,7 +107,7 @@ func list[T any, P pager](ctx context.Context, c *client, l *listing, page func(
 			}
 			idle = min(idle, 0)
 			l.objects++
-			if err := take(&all[i]); err != nil {
+			if err := take(object); err != nil {
 				return err
 			}
 		}
@@ -116,16 +126,30 @@ func list[T any, P pager](ctx context.Context, c *client, l *listing, page func(
 // sound refuses a list with an object that cannot be one of it. Without a name
 // or uid objects cannot be told apart, and one of another namespace was not
 // asked for.
-func (l *listing) sound(m *metav1.ObjectMeta) bool {
+func (l *listing) sound(m metav1.Object) bool {
 	switch {
-	case m.Name == "" || m.UID == "":
+	case m.GetName() == "" || m.GetUID() == "":
 		l.err = connector.Errorf(connector.ClassProtocol, nil,
 			"an object without a name or uid was in the answer, when asked for %s; name the right server in the kubeconfig", l.what())
-	case l.namespace != "" && m.Namespace != l.namespace:
+	case l.namespace != "" && m.GetNamespace() != l.namespace:
 		l.err = connector.Errorf(connector.ClassProtocol, nil,
 			"an object of another namespace was in the answer, when asked for %s; name the right server in the kubeconfig", l.what())
 	}
 	return l.err == nil
+}
+
+// count takes an object of a recording into account; more is false for one
+// beyond the bound.
+func (l *listing) count(m metav1.Object, maxObjects int) (more bool, err error) {
+	switch {
+	case !l.sound(m):
+		return false, l.err
+	case l.objects == maxObjects:
+		l.truncated = true
+		return false, nil
+	}
+	l.objects++
+	return true, nil
 }
 
 // advances refuses pages that lead nowhere: a token that comes again, or page

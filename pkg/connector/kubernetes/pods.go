@@ -31,6 +31,16 @@ type pod struct {
 	signals    []record.Signal
 }
 
+// podKinds are the pods.
+func podKinds() []kind {
+	return []kind{kindOf(pods(), record.StreamPods, func(l *corev1.PodList) []corev1.Pod { return l.Items }, (*collection).takePod)}
+}
+
+func (c *collection) takePod(j *job, p *corev1.Pod) error {
+	j.pods = append(j.pods, c.cutPod(p))
+	return nil
+}
+
 // image is what a container was told to run.
 func (p *pod) image(name string) string {
 	for _, c := range p.containers {

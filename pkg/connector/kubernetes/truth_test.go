@@ -255,7 +255,7 @@ func TestOnlyALockWithoutDataIsLeftOut(t *testing.T) {
 	records, result, err := f.look(t.Context(), t, connector.Request{Window: window.Window{Start: f.now.Add(-time.Hour), End: f.now}}, record.StreamConfigMaps)
 	var names []string
 	for _, r := range records {
-		names = append(names, r.(record.ConfigMap).Object.Name)
+		names = append(names, r.(record.Setting).Object.Name)
 	}
 	if err != nil || !slices.Equal(names, []string{"bare", "settings"}) {
 		t.Errorf("%q, %v", names, err)

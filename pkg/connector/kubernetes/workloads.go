@@ -32,6 +32,47 @@ type revision struct {
 	digests map[string]string
 }
 
+// workloadKinds are what runs pods, and the revisions that it had.
+func workloadKinds() []kind {
+	const stream = record.StreamWorkloads
+	return []kind{
+		kindOf(apps("deployments", "Deployment"), stream, func(l *appsv1.DeploymentList) []appsv1.Deployment { return l.Items }, (*collection).takeDeployment),
+		kindOf(apps("replicasets", "ReplicaSet"), stream, func(l *appsv1.ReplicaSetList) []appsv1.ReplicaSet { return l.Items }, (*collection).takeReplicaSet),
+		kindOf(apps("statefulsets", "StatefulSet"), stream, func(l *appsv1.StatefulSetList) []appsv1.StatefulSet { return l.Items }, (*collection).takeStatefulSet),
+		kindOf(apps("daemonsets", "DaemonSet"), stream, func(l *appsv1.DaemonSetList) []appsv1.DaemonSet { return l.Items }, (*collection).takeDaemonSet),
+		kindOf(apps("controllerrevisions", "ControllerRevision"), stream, func(l *appsv1.ControllerRevisionList) []appsv1.ControllerRevision { return l.Items }, (*collection).takeControllerRevision),
+	}
+}
+
+func (c *collection) takeDeployment(j *job, d *appsv1.Deployment) error {
+	j.workloads = append(j.workloads, c.cutDeployment(d))
+	return nil
+}
+
+func (c *collection) takeStatefulSet(j *job, d *appsv1.StatefulSet) error {
+	j.workloads = append(j.workloads, c.cutStatefulSet(d))
+	return nil
+}
+
+func (c *collection) takeDaemonSet(j *job, d *appsv1.DaemonSet) error {
+	j.workloads = append(j.workloads, c.cutDaemonSet(d))
+	return nil
+}
+
+func (c *collection) takeReplicaSet(j *job, rs *appsv1.ReplicaSet) error {
+	if r, ok := cutReplicaSet(rs); ok {
+		j.revisions = append(j.revisions, r)
+	}
+	return nil
+}
+
+func (c *collection) takeControllerRevision(j *job, cr *appsv1.ControllerRevision) error {
+	if r, ok := cutControllerRevision(cr); ok {
+		j.revisions = append(j.revisions, r)
+	}
+	return nil
+}
+
 // defaultHistory is how many old revisions a workload keeps when nobody says.
 const defaultHistory = 10
 

@@ -10,7 +10,7 @@ const rootCA = "kube-root-ca.crt"
 
 // configMap tells that a ConfigMap was created, or when it was last changed.
 // Which keys changed, one look does not tell.
-func configMap(connectorName string, m record.ConfigMap) []evidence.Event {
+func setting(connectorName string, m record.Setting) []evidence.Event {
 	if m.Object.Name == rootCA || m.Created.IsZero() {
 		return nil
 	}
