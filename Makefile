@@ -7,7 +7,7 @@ COMMIT    := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 WORKBENCH := go run ./pkg/internal/workbench
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test bench lint docs check release-check
+.PHONY: help build demo test bench fuzz lint docs check release-check
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,13 +24,16 @@ test: ## run all tests, none skipped, on a real API server (first time: about 10
 bench: ## run the benchmarks
 	@$(WORKBENCH) bench
 
+fuzz: ## run each fuzz target for a few seconds
+	@$(WORKBENCH) fuzz
+
 lint: ## run golangci-lint with .golangci.yml
 	@$(WORKBENCH) lint
 
 docs: ## generate what is generated: schemas, reference pages
 	go generate ./...
 
-check: ## what CI runs: docs are fresh, lint, test
+check: ## what CI runs: docs are fresh, lint, fuzz, test
 	@$(WORKBENCH) check
 
 release-check: ## check goreleaser.yaml with goreleaser itself (heavy to build, so apart)

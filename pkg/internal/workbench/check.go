@@ -22,6 +22,7 @@ func (b *bench) check(ctx context.Context) error {
 	}{
 		{"docs are fresh", b.docsFresh},
 		{"lint", func(ctx context.Context) error { return b.lint(ctx, nil) }},
+		{"fuzz", b.fuzz},
 		{"test", func(ctx context.Context) error { return b.test(ctx, nil) }},
 	} {
 		start := time.Now()

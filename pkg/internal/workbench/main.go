@@ -5,6 +5,7 @@
 //
 //	go run ./pkg/internal/workbench test [GO TEST ARGUMENTS]
 //	go run ./pkg/internal/workbench bench [GO TEST ARGUMENTS]
+//	go run ./pkg/internal/workbench fuzz
 //	go run ./pkg/internal/workbench demo
 //	go run ./pkg/internal/workbench lint [GOLANGCI-LINT ARGUMENTS]
 //	go run ./pkg/internal/workbench check
@@ -31,7 +32,7 @@ import (
 	"github.com/rcactl/rcactl/pkg/testbed"
 )
 
-const words = "test, bench, demo, lint, check, release-check, testbed, cosign, golangci-lint, goreleaser"
+const words = "test, bench, fuzz, demo, lint, check, release-check, testbed, cosign, golangci-lint, goreleaser"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -77,6 +78,8 @@ func (b *bench) run(ctx context.Context, args []string) error {
 		return b.demo(ctx)
 	case "lint":
 		return b.lint(ctx, rest)
+	case "fuzz":
+		return b.fuzz(ctx)
 	case "check":
 		return b.check(ctx)
 	case "release-check":
