@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -34,28 +36,36 @@ func newCluster(t testing.TB) *cluster {
 }
 
 // reader returns a kubeconfig of a ServiceAccount that may read what rcactl asks
-// for by default, without the resources named.
+// for by default in the namespace, without the resources named. What belongs to
+// the whole cluster is left out: other tests change it meanwhile.
 func (c *cluster) reader(t testing.TB, without ...string) string {
+	t.Helper()
+	return c.readerOf(t, nil, without...)
+}
+
+// readerOf may list those kinds of the whole cluster as well.
+func (c *cluster) readerOf(t testing.TB, cluster map[string][]string, without ...string) string {
 	t.Helper()
 	denied := map[string]bool{}
 	for _, r := range without {
 		denied[r] = true
 	}
-	var core, apps []string
-	for _, r := range []string{"pods", "events", "configmaps"} {
-		if !denied[r] {
-			core = append(core, r)
+	rules := func(kinds map[string][]string) []rbacv1.PolicyRule {
+		var all []rbacv1.PolicyRule
+		for _, group := range slices.Sorted(maps.Keys(kinds)) {
+			may := slices.DeleteFunc(kinds[group], func(r string) bool { return denied[r] })
+			all = append(all, rbacv1.PolicyRule{APIGroups: []string{group}, Resources: may, Verbs: []string{"get", "list"}})
 		}
+		return all
 	}
-	for _, r := range []string{"deployments", "replicasets", "statefulsets", "daemonsets", "controllerrevisions"} {
-		if !denied[r] {
-			apps = append(apps, r)
-		}
-	}
-	return c.server.ServiceAccountKubeconfig(t, c.ns, "rcactl", []rbacv1.PolicyRule{
-		{APIGroups: []string{""}, Resources: core, Verbs: []string{"get", "list"}},
-		{APIGroups: []string{"apps"}, Resources: apps, Verbs: []string{"get", "list"}},
-	}, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"namespaces"}, ResourceNames: []string{"kube-system"}, Verbs: []string{"get"}})
+	return c.server.ServiceAccountKubeconfig(t, c.ns, "rcactl", rules(map[string][]string{
+		"":                  {"pods", "events", "configmaps", "secrets", "services", "resourcequotas", "limitranges"},
+		"apps":              {"deployments", "replicasets", "statefulsets", "daemonsets", "controllerrevisions"},
+		"batch":             {"jobs", "cronjobs"},
+		"autoscaling":       {"horizontalpodautoscalers"},
+		"networking.k8s.io": {"ingresses", "networkpolicies"},
+		"policy":            {"poddisruptionbudgets"},
+	}), append(rules(cluster), rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"namespaces"}, ResourceNames: []string{"kube-system"}, Verbs: []string{"get"}})...)
 }
 
 // deploy makes a Deployment and waits until it has rolled out.
