@@ -47,25 +47,32 @@ type Tool struct {
 
 // Testbed is the test API server of the working tree at root.
 func Testbed(root string) (Tool, error) {
+	return kubernetes(root, "testbed", "the test API server (5 to 8 minutes on two cores the first time, then seconds)", ".", "*.go")
+}
+
+// Kubectl is the kubectl of the test API server's Kubernetes version, to be
+// measured against. It is a tool of the server's module.
+func Kubectl(root string) (Tool, error) {
+	return kubernetes(root, "kubectl", "kubectl (1 to 3 minutes the first time)", "k8s.io/kubernetes/cmd/kubectl")
+}
+
+// kubernetes is a program that is built in the test API server's module, from
+// what go.mod pins and the module's own sources that match.
+func kubernetes(root, name, about, pkg string, sources ...string) (Tool, error) {
 	const version = "k8s.io/component-base/version."
 	minor := strings.Split(kubeVersion, ".")[1]
 	args := []string{
 		"build", "-gcflags=all=-dwarf=false", // nobody debugs it, and DWARF costs a minute and a gigabyte
 		"-ldflags=-s -w -X " + version + "gitVersion=v" + kubeVersion + " -X " + version + "gitMajor=1 -X " + version + "gitMinor=" + minor +
 			" -X " + version + "gitTreeState=clean",
-		"-o", "testbed", ".",
+		"-o", name, pkg,
 	}
 	dir := filepath.Join(root, "testdata", "testbed")
-	key, err := hashSources(dir, args)
+	key, err := hashSources(dir, args, append(sources, "go.mod", "go.sum"))
 	if err != nil {
 		return Tool{}, err
 	}
-	return Tool{
-		Name:  "testbed",
-		About: "the test API server (5 to 8 minutes on two cores the first time, then seconds)",
-		key:   key, args: args, dir: dir,
-		env: []string{"GOGC=800", "GOWORK=off"},
-	}, nil
+	return Tool{Name: name, About: about, key: key, args: args, dir: dir, env: []string{"GOGC=800", "GOWORK=off"}}, nil
 }
 
 // Cosign is Sigstore's own verifier, the second opinion on what rcactl signs.
@@ -204,19 +211,21 @@ func Root(dir string) (string, error) {
 	}
 }
 
-// hashSources is the key of a program built from the Go files of one folder.
-func hashSources(dir string, args []string) (string, error) {
-	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
-	if err != nil {
-		return "", fmt.Errorf("list the sources: %w", err)
-	}
+// hashSources is the key of a program built from some files of one folder.
+func hashSources(dir string, args, patterns []string) (string, error) {
 	parts := append([]string{toolchain()}, args...)
-	for _, f := range append(files, filepath.Join(dir, "go.mod"), filepath.Join(dir, "go.sum")) {
-		b, err := os.ReadFile(f)
+	for _, pattern := range patterns {
+		files, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil {
-			return "", fmt.Errorf("read a source: %w", err)
+			return "", fmt.Errorf("list the sources: %w", err)
 		}
-		parts = append(parts, filepath.Base(f), string(b))
+		for _, f := range files {
+			b, err := os.ReadFile(f)
+			if err != nil {
+				return "", fmt.Errorf("read a source: %w", err)
+			}
+			parts = append(parts, filepath.Base(f), string(b))
+		}
 	}
 	return hash(parts...), nil
 }

@@ -20,18 +20,19 @@ func TestKeyFollowsTheSources(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	key := func() string {
+	keyOf := func(of func(string) (Tool, error)) string {
 		t.Helper()
-		tool, err := Testbed(root)
+		tool, err := of(root)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return tool.key
 	}
+	key := func() string { t.Helper(); return keyOf(Testbed) }
 	write("go.mod", "module x\n")
 	write("go.sum", "")
 	write("main.go", "package main\n")
-	first := key()
+	first, kubectl := key(), keyOf(Kubectl)
 	write("README.md", "words")
 	if key() != first {
 		t.Error("a change of the README asks for a rebuild")
@@ -40,6 +41,9 @@ func TestKeyFollowsTheSources(t *testing.T) {
 	if key() == first {
 		t.Error("a changed source keeps the old binary")
 	}
+	if keyOf(Kubectl) != kubectl {
+		t.Error("kubectl is rebuilt for a change in the server's own sources")
+	}
 	write("main.go", "package main\n")
 	if key() != first {
 		t.Error("the same sources give another key")
@@ -47,6 +51,9 @@ func TestKeyFollowsTheSources(t *testing.T) {
 	write("go.sum", "changed")
 	if key() == first {
 		t.Error("a changed go.sum keeps the old binary")
+	}
+	if keyOf(Kubectl) == kubectl {
+		t.Error("a changed go.sum keeps the old kubectl")
 	}
 }
 
