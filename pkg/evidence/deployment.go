@@ -17,6 +17,10 @@ const (
 	ChangeRestart  Change = "restart"
 	ChangeScale    Change = "scale"
 	ChangeDelete   Change = "delete"
+	ChangePause    Change = "pause"
+	ChangeResume   Change = "resume"
+	ChangeRun      Change = "run"    // of a Job
+	ChangeUpdate   Change = "update" // of what runs no pods by itself: which fields is not known
 )
 
 // Status says how far a change came, as the cluster tells it.
@@ -35,17 +39,27 @@ const (
 // Deployment is the body of a DeploymentEvent.
 type Deployment struct {
 	Change Change `json:"change"`
-	// Workload is the kind: Deployment, StatefulSet, DaemonSet. The name is that
-	// of the event's object.
+	// Workload is the kind: Deployment, StatefulSet, DaemonSet, CronJob, or a
+	// ReplicaSet or Job of its own. The name is that of the event's object.
 	Workload string `json:"workload"`
 	// From and To are the pod templates before and after. From is absent when it
 	// is not known, or when there was none.
 	From *Template `json:"from,omitempty"`
 	To   *Template `json:"to,omitempty"`
+	// TemplateChanges says which fields of the pod template differ between From and
+	// To, and never their values; absent when nothing does or when that is not
+	// known. TemplateChangesMore counts those that were left out.
+	TemplateChanges     []TemplateChange `json:"template_changes,omitempty"`
+	TemplateChangesMore int32            `json:"template_changes_more,omitempty"`
 	// Replicas is set for a scale.
 	Replicas *Replicas `json:"replicas,omitempty"`
-	Status   Status    `json:"status"`
-	// Reason is the reason of the Progressing condition, in Kubernetes' words.
+	// Trigger says what asked for the change, where that is known, and
+	// TriggerObject which object did.
+	Trigger       Trigger        `json:"trigger,omitempty"`
+	TriggerObject *TriggerObject `json:"trigger_object,omitempty"`
+	Status        Status         `json:"status"`
+	// Reason is the reason of the Progressing condition, or of that of a Job, in
+	// Kubernetes' words.
 	Reason string `json:"reason,omitempty"`
 	// Started is when the change began; StartedBasis says how that is known.
 	Started      *time.Time `json:"started,omitempty"`
@@ -74,12 +88,48 @@ const (
 	BasisPodCreation   TimeBasis = "pod_creation"
 	BasisAnnotation    TimeBasis = "annotation" // restartedAt
 	BasisSnapshot      TimeBasis = "snapshot"   // between two looks
+	BasisStatus        TimeBasis = "status"     // a time in the object's status
 )
+
+// Trigger says what asked for a change.
+type Trigger string
+
+// The triggers.
+const (
+	TriggerAutoscaler Trigger = "autoscaler" // a HorizontalPodAutoscaler
+	TriggerClient     Trigger = "client"     // a client of the API: a person's tool or another program
+	TriggerSchedule   Trigger = "schedule"   // the schedule of a CronJob
+)
+
+// TriggerObject names the object that asked for a change.
+type TriggerObject struct {
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+}
+
+// FieldChange says what became of a field.
+type FieldChange string
+
+// The changes of a field.
+const (
+	FieldAdded   FieldChange = "added"
+	FieldRemoved FieldChange = "removed"
+	FieldChanged FieldChange = "changed"
+)
+
+// TemplateChange is a field of a pod template that differs.
+type TemplateChange struct {
+	// Path is spelled like Kubernetes' field paths, with names in brackets:
+	// spec.containers[app].env[TIMEOUT].
+	Path   string      `json:"path"`
+	Change FieldChange `json:"change"`
+}
 
 // Template is a pod template that a workload had.
 type Template struct {
-	// Revision is the revision number in Kubernetes' counting, not a commit.
-	Revision int64 `json:"revision_number"`
+	// Revision is the revision number in Kubernetes' counting, not a commit; absent
+	// for kinds that have none.
+	Revision int64 `json:"revision_number,omitempty"`
 	// FormerRevisions are earlier numbers of the same template: it was rolled
 	// back to.
 	FormerRevisions []int64 `json:"former_revision_numbers,omitempty"`
@@ -105,40 +155,137 @@ type Replicas struct {
 
 func summarizeDeployment(name string, d *Deployment) string {
 	var b strings.Builder
-	switch d.Change {
-	case ChangeCreate:
-		fmt.Fprintf(&b, "%s was created", name)
-	case ChangeRollout:
-		fmt.Fprintf(&b, "%s was rolled out", name)
-	case ChangeRollback:
-		fmt.Fprintf(&b, "%s was rolled back", name)
-	case ChangeRestart:
-		fmt.Fprintf(&b, "%s was restarted with the same template", name)
-	case ChangeScale:
-		fmt.Fprintf(&b, "%s was scaled", name)
-	case ChangeDelete:
-		fmt.Fprintf(&b, "%s was deleted", name)
-	}
+	fmt.Fprintf(&b, "%s %s", name, d.verb())
 	if r := d.Replicas; r != nil {
 		if r.From != nil {
 			fmt.Fprintf(&b, " from %d", *r.From)
 		}
 		fmt.Fprintf(&b, " to %d replicas", r.To)
 	}
-	if d.From != nil && d.To != nil {
+	switch {
+	case d.To == nil || d.To.Revision == 0:
+	case d.From != nil && d.From.Revision != 0:
 		fmt.Fprintf(&b, " from revision %d to %d", d.From.Revision, d.To.Revision)
-	} else if d.To != nil {
+	default:
 		fmt.Fprintf(&b, " at revision %d", d.To.Revision)
 	}
 	if d.Change == ChangeRollback && d.To != nil && len(d.To.FormerRevisions) > 0 {
 		fmt.Fprintf(&b, ", the template of revision %d", d.To.FormerRevisions[len(d.To.FormerRevisions)-1])
 	}
+	b.WriteString(d.triggered())
+	b.WriteString(d.changedFields())
 	switch d.Status {
 	case StatusProgressing, StatusFailed, StatusPaused:
+		if d.Change == ChangePause {
+			break
+		}
 		fmt.Fprintf(&b, "; %s", d.Status)
 		if d.Reason != "" {
 			fmt.Fprintf(&b, " (%s)", d.Reason)
 		}
 	}
 	return b.String()
+}
+
+func (d *Deployment) verb() string {
+	switch d.Change {
+	case ChangeCreate:
+		return "was created"
+	case ChangeRollout:
+		return "was rolled out"
+	case ChangeRollback:
+		return "was rolled back"
+	case ChangeRestart:
+		return "was restarted with the same template"
+	case ChangeScale:
+		return "was scaled"
+	case ChangeDelete:
+		return "was deleted"
+	case ChangePause:
+		if d.Workload == "CronJob" || d.Workload == "Job" {
+			return "was suspended"
+		}
+		return "was paused"
+	case ChangeResume:
+		return "was resumed"
+	case ChangeRun:
+		if d.Status == StatusComplete {
+			return "ran to its end"
+		}
+		return "was run"
+	case ChangeUpdate:
+		return "was changed"
+	}
+	return "changed"
+}
+
+func (d *Deployment) triggered() string {
+	who := ""
+	if o := d.TriggerObject; o != nil {
+		who = " " + o.Kind + " " + o.Name
+	}
+	switch {
+	case d.Trigger == TriggerAutoscaler && who == "":
+		return " by an autoscaler"
+	case d.Trigger == TriggerAutoscaler:
+		return " by" + who
+	case d.Trigger == TriggerSchedule && who != "":
+		return " on the schedule of" + who
+	}
+	return ""
+}
+
+// namedFields is how many fields of a template a summary names.
+const namedFields = 3
+
+func (d *Deployment) changedFields() string {
+	if len(d.TemplateChanges) == 0 {
+		return ""
+	}
+	var names []string
+	for _, c := range d.TemplateChanges[:min(len(d.TemplateChanges), namedFields)] {
+		names = append(names, c.say())
+	}
+	text := "; changed: " + strings.Join(names, ", ")
+	if more := len(d.TemplateChanges) + int(d.TemplateChangesMore) - len(names); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// say names a field for people: env TIMEOUT of app.
+func (c TemplateChange) say() string {
+	text := sayPath(c.Path)
+	if c.Change != FieldChanged {
+		text += " (" + string(c.Change) + ")"
+	}
+	return text
+}
+
+func sayPath(path string) string {
+	for _, list := range []string{"spec.containers[", "spec.initContainers["} {
+		rest, ok := strings.CutPrefix(path, list)
+		container, field, named := strings.Cut(rest, "].")
+		if !ok || !named {
+			continue
+		}
+		if name, ok := inBrackets(field, "env["); ok {
+			field = "env " + name
+		}
+		return field + " of " + container
+	}
+	for prefix, noun := range map[string]string{
+		"spec.volumes[": "volume ", "metadata.annotations[": "annotation ", "metadata.labels[": "label ",
+	} {
+		if name, ok := inBrackets(path, prefix); ok {
+			return noun + name
+		}
+	}
+	return strings.TrimPrefix(path, "spec.")
+}
+
+func inBrackets(s, prefix string) (string, bool) {
+	rest, ok := strings.CutPrefix(s, prefix)
+	name, whole := strings.CutSuffix(rest, "]")
+	return name, ok && whole
 }
