@@ -2,9 +2,7 @@ package kubernetes
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -25,8 +23,9 @@ const parallel = 4
 type source struct {
 	config     Config
 	api        *client
-	namespaces []string // sorted; "*" alone for all
+	namespaces []string // sorted; "*" alone for all, team-* for some
 	where      string   // namespaces in words
+	chooses    selector // nil for none
 	env        connector.Env
 
 	// target is what the cluster is; clusterID is the label of service keys.
@@ -56,29 +55,42 @@ type job struct {
 	locks int
 	// standing counts objects that every namespace has.
 	standing int
+	// templates reads the pod templates of this list.
+	templates *templateReader
+	// admitted counts objects of namespaces that are read; chosen are those that a
+	// label selector takes.
+	admitted int
+	chosen   []types.UID
 }
 
 // collection is one Collect.
 type collection struct {
 	*source
-	req   connector.Request
-	scope scope
-	emit  func(record.Record) error
-	prior state
-	jobs  []*job
+	layoutOnce sync.Once
+	layout     *layout
+	req        connector.Request
+	scope      scope
+	emit       func(record.Record) error
+	prior      state
+	jobs       []*job
 	// oldest is the oldest event of all lists.
 	oldest time.Time
+	// choice is what a label selector leaves; nil is everything.
+	choice *choice
 	// done says which streams gave all their records away.
 	done  map[string]bool
 	notes []string
-	state []byte
+	// keeps are what the next look is to know, forgotten what it has no room for.
+	keeps     []keepsake
+	forgotten forgotten
+	state     []byte
 }
 
 // Collect implements connector.Connector. It lists workloads, ConfigMaps and
 // pods side by side, ties them together and emits them in a fixed order; then
 // it passes the Events on page by page.
 func (s *source) Collect(ctx context.Context, req connector.Request, emit func(record.Record) error) (connector.Result, error) {
-	c := &collection{source: s, req: req, scope: newScope(req.Scope, s.namespaces), done: map[string]bool{}}
+	c := &collection{source: s, req: req, scope: newScope(req.Scope, s.namespaces, s.config.ExcludeNamespaces, s.chooses), done: map[string]bool{}}
 	refused := false
 	c.emit = func(r record.Record) error {
 		err := emit(r)
@@ -109,18 +121,20 @@ func (c *collection) collect(ctx context.Context) error {
 	}
 	all := c.merge()
 	j := join(&all)
-	c.prior.recall(j.workloads, c.end(), c.glance)
+	c.choose(j)
+	c.prior.recall(j.workloads, c.glance)
 	if err := c.usable(); err != nil {
 		return err
 	}
 	if err := c.emitWorkloads(ctx, j); err != nil {
 		return err
 	}
-	if err := c.writeState(j); err != nil {
+	defer c.writeNotes(j)
+	err = c.emitOthers(ctx, j, all.settings)
+	if err := c.writeState(); err != nil {
 		return err
 	}
-	defer c.writeNotes(j)
-	if err := c.emitOthers(ctx, j, all.settings); err != nil {
+	if err != nil {
 		return err
 	}
 	return c.streamEvents(ctx, j)
@@ -141,7 +155,7 @@ func (c *collection) plan() {
 		for _, ns := range namespaces {
 			c.jobs = append(c.jobs, &job{kind: k, listing: listing{
 				resource: k.resource, stream: k.stream, namespace: ns, selector: k.selector, accept: k.accept,
-				optional: c.config.optional(k.stream),
+				optional: c.config.optional(k.stream), foreign: k.foreign,
 			}})
 		}
 	}
@@ -150,6 +164,7 @@ func (c *collection) plan() {
 // runJobs runs the lists, some side by side. Its error is one that ends the
 // whole source.
 func (c *collection) runJobs(ctx context.Context) error {
+	c.review(ctx)
 	slots := make(chan struct{}, parallel)
 	panics := make(chan any, len(c.jobs))
 	var wg sync.WaitGroup
@@ -212,6 +227,8 @@ func (c *collection) usable() error {
 		return nil
 	case first != nil:
 		return first
+	case !slices.ContainsFunc(c.jobs, func(j *job) bool { return j.refused }):
+		return nil // the cluster has none of these kinds
 	}
 	return connector.Errorf(connector.ClassForbidden, nil,
 		"the credential may list nothing of %s (403): give it %s", sayNamespaces(c.scope.namespaces), c.roles())
@@ -221,7 +238,9 @@ func (c *collection) usable() error {
 func (c *collection) roles() string {
 	kinds := map[string]bool{}
 	for _, j := range c.jobs {
-		kinds[j.resource.plural] = true
+		if !j.optional {
+			kinds[j.resource.plural] = true
+		}
 	}
 	list := "with the verb list on " + strings.Join(slices.Sorted(maps.Keys(kinds)), ", ")
 	if slices.Contains(c.scope.namespaces, "") {
@@ -253,19 +272,25 @@ func (c *collection) see(t time.Time) {
 	}
 }
 
+// wants reports whether a record was asked for: its namespace, its service and
+// its labels.
+func (c *collection) wants(r record.Record, o record.Object, service record.Service) bool {
+	return c.choice.takes(r, o, service) && c.scope.has(o.Namespace, service.Name)
+}
+
 // give emits a record that was asked for.
 func (c *collection) give(ctx context.Context, r record.Record, o record.Object, service record.Service) error {
 	if err := ctx.Err(); err != nil {
 		return classify(ctx, err, "the "+r.Stream())
 	}
-	if !c.scope.has(o.Namespace, service.Name) {
+	if !c.wants(r, o, service) {
 		return nil
 	}
 	return c.emit(r)
 }
 
 func (c *collection) emitWorkloads(ctx context.Context, j *joined) error {
-	workloads := append(c.vanished(j), make([]record.Workload, 0, len(j.workloads))...)
+	workloads := append(c.vanishedWorkloads(j), make([]record.Workload, 0, len(j.workloads))...)
 	for _, w := range j.workloads {
 		workloads = append(workloads, w.Workload)
 	}
@@ -275,6 +300,7 @@ func (c *collection) emitWorkloads(ctx context.Context, j *joined) error {
 			return err
 		}
 	}
+	c.keeps = append(c.keeps, keepWorkloads(j.workloads)...)
 	c.done[record.StreamWorkloads] = true
 	return nil
 }
@@ -321,7 +347,7 @@ func (c *collection) streamEvents(ctx context.Context, j *joined) error {
 				return nil
 			}
 			sig, ok := c.cutEvent(e, j)
-			if !ok || !c.scope.has(sig.Object.Namespace, sig.Service.Name) {
+			if !ok || !c.wants(sig, sig.Object, sig.Service) {
 				return nil
 			}
 			return c.emit(sig)
@@ -342,21 +368,42 @@ func (c *collection) streamEvents(ctx context.Context, j *joined) error {
 // since that clock is not known better. With a window that a person named the
 // time of the look is left out: the same window is to give the same bytes.
 func (c *collection) glance(kind, namespace string) (glance, bool) {
-	i := slices.IndexFunc(c.jobs, func(j *job) bool {
-		return j.resource.kind == kind && (j.namespace == namespace || j.namespace == "") && j.listing.whole()
-	})
-	if i < 0 {
-		return glance{}, false
+	g := glance{end: c.end()}
+	var found *job
+	for _, j := range c.jobs {
+		if j.resource.kind != kind || j.namespace != namespace && j.namespace != "" {
+			continue
+		}
+		g.asked, g.stream, g.end = true, j.stream, c.req.WindowOf(j.stream).End
+		if j.listing.whole() {
+			found = j
+			break
+		}
+	}
+	if found == nil {
+		return g, false
 	}
 	if c.env.Now == nil {
-		return glance{began: c.end(), ended: c.end()}, true
+		g.began, g.ended = g.end, g.end
+		return g, true
 	}
 	offset := c.api.requests.clock().Offset
-	g := glance{began: c.jobs[i].began.Add(offset).UTC().Truncate(time.Second)}
+	g.began = found.began.Add(offset).UTC().Truncate(time.Second)
 	if c.req.Incremental {
-		g.ended = c.jobs[i].ended.Add(offset).UTC().Truncate(time.Second).Add(time.Second)
+		g.ended = found.ended.Add(offset).UTC().Truncate(time.Second).Add(time.Second)
 	}
 	return g, true
+}
+
+// since says between which two looks an object that was known before changed, if
+// the list that it is in can be compared now. before is zero where the window was
+// named by a person.
+func (c *collection) since(k known) (after, before time.Time, ok bool) {
+	g, whole := c.glance(k.Kind, k.Namespace)
+	if !whole || !g.compares(k.At) {
+		return time.Time{}, time.Time{}, false
+	}
+	return k.At, g.ended, true
 }
 
 // end is the end of the window of workloads.
@@ -369,24 +416,19 @@ func (c *collection) now() time.Time {
 	return c.env.Now()
 }
 
-// vanished compares with the last look.
-func (c *collection) vanished(j *joined) []record.Workload {
-	there := func(uid string) bool { return j.byUID[types.UID(uid)] != nil }
-	return c.prior.vanished(c.clusterID, there, c.end(), c.glance)
-}
-
-func (c *collection) writeState(j *joined) error {
-	next := c.prior.remember(j.workloads, c.end(), c.glance)
-	next.Cluster = c.clusterID
-	raw, err := json.Marshal(next)
-	if err != nil {
+// writeState makes the state for the next run. Of a stream that was not told in
+// full the older look is kept, since what differs from it is still to be told.
+func (c *collection) writeState() error {
+	told := func(kind, namespace string) (glance, bool) {
+		g, whole := c.glance(kind, namespace)
+		return g, whole && c.done[g.stream]
+	}
+	next := c.prior
+	next.Cluster, next.Chosen = c.clusterID, c.choice.remembered(c.config.MaxObjects)
+	raw, lost, err := next.remember(c.keeps, told, c.config.MaxObjects)
+	if err != nil || len(raw) > connector.MaxState {
 		return connector.Errorf(connector.ClassInternal, err, "the state for the next run cannot be encoded")
 	}
-	if len(raw) > connector.MaxState {
-		c.notes = append(c.notes, fmt.Sprintf(
-			"The list of workloads is too large to be remembered (%d MiB): the next run cannot tell which of them were deleted.", len(raw)>>20))
-		return nil
-	}
-	c.state = raw
+	c.state, c.forgotten, c.keeps = raw, lost, nil
 	return nil
 }

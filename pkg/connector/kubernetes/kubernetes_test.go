@@ -516,7 +516,7 @@ func TestTheTemplateDigestLeavesOutRestartsAndHashes(t *testing.T) {
 		return cutTemplate(&corev1.PodTemplateSpec{
 			ObjectMeta: metav1.ObjectMeta{Annotations: annotations, Labels: labels},
 			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: image}}},
-		}).digest
+		}, newTemplateReader(newLayout())).digest
 	}
 	base := template(nil, map[string]string{"app": "web"}, "a")
 	restarted := template(map[string]string{restartedAtAnnotation: "2026-03-01T09:00:00Z"}, map[string]string{"app": "web", podTemplateHashLabel: "5d"}, "a")
@@ -603,96 +603,6 @@ func TestRolloutStates(t *testing.T) {
 		if got := daemonSetState(test.d); got != test.want {
 			t.Errorf("%s: %s, want %s", name, got, test.want)
 		}
-	}
-}
-
-func TestStateKeepsWhatCouldNotBeListed(t *testing.T) {
-	seenAt, now := at("10:00:00").Time, at("11:00:00").Time
-	prior := state{Version: stateVersion, Looks: []look{
-		{Namespace: "a", Kind: "Deployment", At: seenAt, Seen: []seen{{"u1", "web", "web", 1, nil}, {"u2", "cart", "cart", 1, nil}}},
-		{Namespace: "b", Kind: "Deployment", At: seenAt, Seen: []seen{{"u3", "db", "db", -1, nil}}},
-	}}
-	raw, err := json.Marshal(prior)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if prior, err = readState(raw); err != nil {
-		t.Fatal(err)
-	}
-	wholeA := func(_, namespace string) (glance, bool) { return glance{began: now, ended: now}, namespace == "a" }
-	gone := prior.vanished("c", func(uid string) bool { return uid == "u1" }, now, wholeA)
-	if len(gone) != 1 || gone[0].Object.UID != "u2" || !gone[0].Vanished.After.Equal(seenAt) || !gone[0].Vanished.Before.Equal(now) {
-		t.Errorf("vanished: %+v", gone)
-	}
-	if gone := prior.vanished("c", func(string) bool { return false }, seenAt, wholeA); len(gone) != 0 {
-		t.Errorf("vanished before it was seen: %+v", gone)
-	}
-	w := &workload{}
-	w.Object = record.Object{Kind: "Deployment", Namespace: "a", Name: "web", UID: "u1"}
-	w.Service.Name, w.Desired = "web", 3
-	next := prior.remember([]*workload{w}, now, wholeA)
-	want := state{Version: stateVersion, Looks: []look{
-		{Namespace: "a", Kind: "Deployment", At: now, Seen: []seen{{"u1", "web", "web", 3, nil}}}, prior.Looks[1],
-	}}
-	if diff := cmp.Diff(want, next); diff != "" {
-		t.Error(diff)
-	}
-	for _, bad := range []string{"", "{}", `{"version":3}`, `{"version":2,"looks":[{"seen":[["u"]]}]}`, `{"version":2,"looks":[{"seen":[["u","n","s",1,[],0]]}]}`, "[]"} {
-		if _, err := readState([]byte(bad)); connector.ClassOf(err) != connector.ClassConfig {
-			t.Errorf("state %q: %v", bad, err)
-		}
-	}
-}
-
-func TestTheLastLookIsRecalled(t *testing.T) {
-	revision := func(number int64, scaled, pod time.Time) record.Revision {
-		return record.Revision{UID: "rs", Number: number, Former: []int64{1}, ScaledUp: scaled, FirstPod: pod}
-	}
-	named := func(desired int32, r record.Revision) *workload {
-		w := &workload{}
-		w.Object = record.Object{Kind: "Deployment", Namespace: "a", Name: "web", UID: "u"}
-		w.Desired, w.Revisions = desired, []record.Revision{r}
-		return w
-	}
-	all := func(t time.Time) glances {
-		return func(string, string) (glance, bool) { return glance{began: t, ended: t}, true }
-	}
-	first, second := at("10:00:00").Time, at("10:30:00").Time
-	event, pod := at("09:59:58").UTC(), at("09:59:59").UTC()
-	raw, err := json.Marshal(state{}.remember([]*workload{named(2, revision(3, event, pod))}, first, all(first)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	prior, err := readState(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := named(5, revision(3, time.Time{}, at("10:20:00").UTC())) // the Event expired, the pod was replaced
-	prior.recall([]*workload{w}, second, all(second))
-	if r := w.Revisions[0]; !r.ScaledUp.Equal(event) || !r.FirstPod.Equal(pod) {
-		t.Errorf("what told of the rollback is forgotten: %+v", r)
-	}
-	if want := (record.Rescaled{From: 2, To: 5, After: first.UTC(), Before: second.UTC()}); w.Rescaled == nil || *w.Rescaled != want {
-		t.Errorf("rescaled %+v", w.Rescaled)
-	}
-	w = named(2, revision(4, time.Time{}, at("10:20:00").UTC()))
-	prior.recall([]*workload{w}, second, all(second))
-	if w.Rescaled != nil || !w.Revisions[0].FirstPod.Equal(at("10:20:00").UTC()) {
-		t.Errorf("told of another number: %+v", w.Workload)
-	}
-	w = named(5, revision(3, time.Time{}, time.Time{}))
-	prior.recall([]*workload{w}, time.Time{}, all(second))
-	if w.Rescaled != nil {
-		t.Error("a window of the past tells of a scaling")
-	}
-	// The state of the version before has no numbers.
-	old, err := readState([]byte(`{"version":1,"looks":[{"namespace":"a","kind":"Deployment","at":"2026-03-01T10:00:00Z","seen":[["u","web","web"]]}]}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	old.recall([]*workload{w}, second, all(second))
-	if w.Rescaled != nil || len(old.vanished("c", func(string) bool { return false }, second, all(second))) != 1 {
-		t.Errorf("version 1: %+v", old)
 	}
 }
 
@@ -850,11 +760,11 @@ func TestAPanicOfAListReachesTheCaller(t *testing.T) {
 }
 
 func TestScopeNamesNoPaths(t *testing.T) {
-	got := newScope(connector.Scope{Services: []string{"../../x/y", "shop/web"}}, []string{"*"})
+	got := newScope(connector.Scope{Services: []string{"../../x/y", "shop/web"}}, []string{"*"}, nil, nil)
 	if !cmp.Equal(got.namespaces, []string{"shop"}) {
 		t.Errorf("namespaces %q", got.namespaces)
 	}
-	if got := newScope(connector.Scope{Services: []string{"other/web"}}, []string{"shop"}); len(got.namespaces) != 0 {
+	if got := newScope(connector.Scope{Services: []string{"other/web"}}, []string{"shop"}, nil, nil); len(got.namespaces) != 0 {
 		t.Errorf("namespaces %q", got.namespaces)
 	}
 }

@@ -1,6 +1,10 @@
 package kubernetes
 
 import (
+	"bytes"
+	"cmp"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -12,208 +16,510 @@ import (
 )
 
 // stateVersion changes when an older program could misread the state. Version 1
-// had no numbers of replicas, no starts and no label.
-const stateVersion = 2
+// had no numbers of replicas, no starts and no label; versions 1 and 2 were JSON
+// and knew workloads only.
+const stateVersion = 3
 
-// state is what the next look is compared with: the workloads that were there.
-// A namespace and kind that could not be listed in full keeps its older look.
+// maxRemembered is how many bytes of state an object may take, on average.
+const maxRemembered = 200
+
+// forgetAfter is how long a look is kept that no run compares with any more,
+// because the config does not name its namespace or its stream: a narrower run
+// may lie between two wide ones.
+const forgetAfter = 30 * 24 * time.Hour
+
+// state is what the next look is compared with: the objects that were there. A
+// namespace and kind that could not be listed in full keeps its older look.
+//
+// Its text is a line of JSON, then for each look a line "=KIND TAB NAMESPACE TAB
+// TIME", and below it a line for each object: "UID TAB NAME TAB SERVICE TAB
+// FACTS". It is not JSON as a whole because there are many objects, and most of
+// them are only looked up.
 type state struct {
+	stateHead
+	text  string
+	looks []look
+	index map[string]stateLine // by packed uid
+}
+
+// stateHead is the first line of a state.
+type stateHead struct {
 	Version int `json:"version"`
 	// Cluster is the label of service keys.
 	Cluster string `json:"cluster,omitempty"`
-	Looks   []look `json:"looks"`
+	// Chosen are keys of the objects that a label selector took; empty without one.
+	Chosen []string `json:"chosen,omitempty"`
 }
 
 // look is one kind in one namespace, listed in full.
 type look struct {
-	Namespace string `json:"namespace"`
-	Kind      string `json:"kind"`
-	// At is when the list was begun: what was seen was still there then.
-	At   time.Time `json:"at"`
-	Seen []seen    `json:"seen"`
+	kind, namespace string
+	// at is when the list was begun: what was seen was still there then.
+	at time.Time
+	// begin and end bound its lines in the text; objects counts them.
+	begin, end, objects int
 }
 
-// glance is when a list was read, in the server's clock: what it shows was there
-// after began, and what it does not show was gone by ended. A zero ended leaves
-// that out.
-type glance struct{ began, ended time.Time }
+// stateLine is a line of the text and the look that it belongs to.
+type stateLine struct{ look, begin, end int32 }
+
+// keepsake is an object that the next look is to know.
+type keepsake struct {
+	object  record.Object
+	service string
+	created time.Time
+	// facts is what the family of the kind compares, as JSON or as what json.Marshal
+	// takes; nil for nothing but that the object is there. brief is kept in its place
+	// where there is no room for it; it may be nil too.
+	facts, brief any
+}
+
+// known is an object as an earlier look remembers it.
+type known struct {
+	Kind, Namespace, Name, UID string
+	// Service is empty when it was not known.
+	Service string
+	// At is when the list that saw it was begun.
+	At time.Time
+	// Facts is what the family handed over, facts or brief; nil for nothing. It is
+	// not checked to be JSON.
+	Facts json.RawMessage
+}
+
+// object names what is known.
+func (k known) object(cluster string) record.Object {
+	return record.Object{Cluster: cluster, Kind: k.Kind, Namespace: k.Namespace, Name: k.Name, UID: k.UID}
+}
+
+// glance is how this run looked at a kind in a namespace, in the server's clock:
+// what the list shows was there after began, and what it does not show was gone
+// by ended. A zero ended leaves that out. end is the end of the window. asked is
+// false when the kind is not read there at all.
+type glance struct {
+	stream            string
+	began, ended, end time.Time
+	asked             bool
+}
 
 // glances says how this run looked at a kind in a namespace, and whether the list
 // was complete.
 type glances func(kind, namespace string) (glance, bool)
 
-// compares reports whether what changed since the look can be told in a window
-// with that end. Where clocks were set back it cannot, and the look is kept.
-func (l look) compares(g glance, end time.Time) bool {
-	return l.At.Before(end) && (g.ended.IsZero() || l.At.Before(g.ended))
+// compares reports whether what changed since a look at that time can be told in
+// the window. Where clocks were set back it cannot, and the look is kept.
+func (g glance) compares(at time.Time) bool {
+	return at.Before(g.end) && (g.ended.IsZero() || at.Before(g.ended))
 }
 
-// seen is a workload. Its JSON is an array, since there are many: uid, name,
-// service, desired replicas, starts. The last two may be missing.
-type seen struct {
-	UID, Name, Service string
-	// Desired is spec.replicas, -1 when it is not known.
-	Desired int32
-	Starts  []start
-}
-
-// start is what told when a revision that was there before came back: Events
-// expire and pods are replaced, and what was told once must not be told another
-// way in every run.
-type start struct {
-	UID    string `json:"uid"`
-	Number int64  `json:"n"`
-	// Scaled and Pod are Revision.ScaledUp and Revision.FirstPod.
-	Scaled time.Time `json:"scaled,omitzero"`
-	Pod    time.Time `json:"pod,omitzero"`
-}
-
-// MarshalJSON writes the array.
-func (s seen) MarshalJSON() ([]byte, error) {
-	array := []any{s.UID, s.Name, s.Service, s.Desired}
-	if len(s.Starts) > 0 {
-		array = append(array, s.Starts)
-	}
-	return json.Marshal(array)
-}
-
-// UnmarshalJSON reads the array of this version and of version 1.
-func (s *seen) UnmarshalJSON(raw []byte) error {
-	*s = seen{Desired: -1}
-	var array []json.RawMessage
-	if err := json.Unmarshal(raw, &array); err != nil {
-		return err
-	}
-	fields := []any{&s.UID, &s.Name, &s.Service, &s.Desired, &s.Starts}
-	if len(array) < 3 || len(array) > len(fields) {
-		return errNotSeen
-	}
-	for i, field := range array {
-		if err := json.Unmarshal(field, fields[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// errNotSeen says that a workload of a state has too few or too many fields.
-var errNotSeen = errors.New("not a workload of a state")
+// errNotState says that something of a state is not as it should be.
+var errNotState = errors.New("not the form of a state")
 
 // readState reads what Collect gave out before; nil gives an empty state.
 func readState(raw []byte) (state, error) {
 	if raw == nil {
-		return state{Version: stateVersion}, nil
+		return state{stateHead: stateHead{Version: stateVersion}}, nil
 	}
-	var st state
-	if err := json.Unmarshal(raw, &st); err != nil || st.Version < 1 || st.Version > stateVersion {
+	st, err := parseState(raw)
+	if err != nil {
 		return state{}, connector.Errorf(connector.ClassConfig, err,
 			"the state of the last run is not one of this version of rcactl; remove the cursor of this connector to start anew")
 	}
 	return st, nil
 }
 
-// remember makes the state of this look. A list that was not complete, or that
-// could not be compared, keeps its older look: what went away is told later.
-func (st state) remember(workloads []*workload, end time.Time, looked glances) state {
-	next := state{Version: stateVersion, Cluster: st.Cluster}
-	kept := map[[2]string]bool{}
-	for _, l := range st.Looks {
-		if g, whole := looked(l.Kind, l.Namespace); !whole || !l.compares(g, end) {
-			next.Looks = append(next.Looks, l)
-			kept[[2]string{l.Kind, l.Namespace}] = true
-		}
+func parseState(raw []byte) (state, error) {
+	head, _, _ := bytes.Cut(raw, []byte("\n"))
+	var st state
+	if err := json.Unmarshal(head, &st.stateHead); err != nil {
+		return state{}, err
 	}
-	var current *look
-	for _, w := range workloads {
-		o := w.Object
-		g, whole := looked(o.Kind, o.Namespace)
-		if !whole || kept[[2]string{o.Kind, o.Namespace}] {
-			continue
+	switch st.Version {
+	case 1, 2:
+		upgraded, err := upgradeState(raw)
+		if err != nil {
+			return state{}, err
 		}
-		if current == nil || current.Namespace != o.Namespace || current.Kind != o.Kind {
-			next.Looks = append(next.Looks, look{Namespace: o.Namespace, Kind: o.Kind, At: g.began.UTC()})
-			current = &next.Looks[len(next.Looks)-1]
-		}
-		current.Seen = append(current.Seen, seen{o.UID, o.Name, w.Service.Name, w.Desired, starts(w)})
+		raw = upgraded
+	case stateVersion:
+	default:
+		return state{}, errNotState
 	}
-	slices.SortStableFunc(next.Looks, func(a, b look) int {
-		return strings.Compare(a.Namespace+"/"+a.Kind, b.Namespace+"/"+b.Kind)
-	})
-	return next
+	err := st.parse(string(raw))
+	return st, err
 }
 
-// starts keeps what told of revisions that were there before. A
-// ControllerRevision does not say whether it was, but the first one was not.
-func starts(w *workload) []start {
-	var out []start
-	for _, r := range w.Revisions {
-		again := len(r.Former) > 0 || w.Object.Kind != "Deployment" && r.Number > 1
-		if again && (!r.ScaledUp.IsZero() || !r.FirstPod.IsZero()) {
-			out = append(out, start{r.UID, r.Number, r.ScaledUp, r.FirstPod})
-		}
+// parse finds the lines.
+func (st *state) parse(text string) error {
+	st.Version, st.text = stateVersion, text
+	// An object takes no fewer bytes than this in practice; the map grows if it does.
+	st.index = make(map[string]stateLine, len(text)/64)
+	at := strings.IndexByte(text, '\n') + 1
+	if at == 0 {
+		return errNotState
 	}
-	return out
+	for at < len(text) {
+		n := strings.IndexByte(text[at:], '\n')
+		if n < 0 {
+			return errNotState // cut off
+		}
+		if line := text[at : at+n]; strings.HasPrefix(line, "=") {
+			l, err := parseLook(line[1:])
+			if err != nil {
+				return err
+			}
+			l.begin, l.end = at+n+1, at+n+1
+			st.looks = append(st.looks, l)
+		} else {
+			uid, _, found := strings.Cut(line, "\t")
+			if !found || uid == "" || len(st.looks) == 0 || strings.Count(line, "\t") < 3 {
+				return errNotState
+			}
+			l := &st.looks[len(st.looks)-1]
+			l.end = at + n + 1
+			l.objects++
+			st.index[uid] = stateLine{int32(len(st.looks) - 1), int32(at), int32(at + n)} //nolint:gosec // a state has at most 32 MiB
+		}
+		at += n + 1
+	}
+	return nil
 }
 
-// recall adds to the workloads what the last look knew of them: another number
-// of replicas, and when revisions came back.
-func (st state) recall(workloads []*workload, end time.Time, looked glances) {
-	type known struct {
-		seen
-		look
+func parseLook(line string) (look, error) {
+	kind, rest, _ := strings.Cut(line, "\t")
+	namespace, stamp, _ := strings.Cut(rest, "\t")
+	at, err := time.Parse(time.RFC3339Nano, stamp)
+	if err != nil || kind == "" {
+		return look{}, errNotState
 	}
-	before := map[string]known{}
-	for _, l := range st.Looks {
+	return look{kind: kind, namespace: namespace, at: at.UTC()}, nil
+}
+
+// upgradeState makes a state of versions 1 and 2 one of version 3. Their
+// workloads are arrays of uid, name, service, desired replicas and starts, of
+// which the last two may be missing.
+func upgradeState(raw []byte) ([]byte, error) {
+	var old struct {
+		stateHead
+		Looks []struct {
+			Namespace string              `json:"namespace"`
+			Kind      string              `json:"kind"`
+			At        time.Time           `json:"at"`
+			Seen      [][]json.RawMessage `json:"seen"`
+		} `json:"looks"`
+	}
+	if err := json.Unmarshal(raw, &old); err != nil {
+		return nil, err
+	}
+	text, err := old.line()
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range old.Looks {
+		text = appendLook(text, l.Kind, l.Namespace, l.At)
 		for _, s := range l.Seen {
-			before[s.UID] = known{s, l}
-		}
-	}
-	for _, w := range workloads {
-		k, ok := before[w.Object.UID]
-		if !ok {
-			continue
-		}
-		g, whole := looked(k.Kind, k.Namespace)
-		if k.Desired >= 0 && w.Desired >= 0 && k.Desired != w.Desired && whole && k.compares(g, end) {
-			w.Rescaled = &record.Rescaled{From: k.Desired, To: w.Desired, After: k.At.UTC(), Before: g.ended.UTC()}
-		}
-		for _, s := range k.Starts {
-			for i := range w.Revisions {
-				if r := &w.Revisions[i]; r.UID == s.UID && r.Number == s.Number {
-					r.ScaledUp, r.FirstPod = earlier(r.ScaledUp, s.Scaled), earlier(r.FirstPod, s.Pod)
+			if len(s) < 3 || len(s) > 5 {
+				return nil, errNotState
+			}
+			var uid, name, service string
+			for i, into := range []*string{&uid, &name, &service} {
+				if err := json.Unmarshal(s[i], into); err != nil {
+					return nil, err
 				}
 			}
+			if !oneLine(uid) || uid == "" || !oneLine(name) || !oneLine(service) {
+				return nil, errNotState
+			}
+			var facts []byte
+			if len(s) > 3 {
+				facts = append(facts, '[')
+				for i, f := range s[3:] {
+					if i > 0 {
+						facts = append(facts, ',')
+					}
+					facts = append(facts, f...)
+				}
+				if facts = append(facts, ']'); bytes.IndexByte(facts, '\n') >= 0 {
+					return nil, errNotState
+				}
+			}
+			text = appendObject(text, uid, name, service, facts)
 		}
 	}
+	return text, nil
 }
 
-// earlier gives the earlier of two times, of which zero is none.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b.UTC()
+// line writes the head.
+func (h stateHead) line() ([]byte, error) {
+	h.Version = stateVersion
+	raw, err := json.Marshal(h)
+	return append(raw, '\n'), err
+}
+
+func appendLook(text []byte, kind, namespace string, at time.Time) []byte {
+	text = append(append(append(append(append(text, '='), kind...), '\t'), namespace...), '\t')
+	return append(at.UTC().AppendFormat(text, time.RFC3339Nano), '\n')
+}
+
+// sameName stands for a service that is called like its object.
+const sameName = "="
+
+func appendObject(text []byte, uid, name, service string, facts []byte) []byte {
+	if service == name && name != "" {
+		service = sameName
 	}
-	return a
+	text = append(append(append(append(append(text, packUID(uid)...), '\t'), name...), '\t'), service...)
+	return append(append(append(text, '\t'), facts...), '\n')
 }
 
-// vanished lists the workloads that were there at the last look and are not
-// any more, in lists that were complete both times.
-func (st state) vanished(cluster string, there func(uid string) bool, end time.Time, looked glances) []record.Workload {
-	var out []record.Workload
-	for _, l := range st.Looks {
-		g, whole := looked(l.Kind, l.Namespace)
-		if !whole || !l.compares(g, end) {
+// objectSize is how many bytes appendObject takes.
+func objectSize(uid, name, service string, facts int) int {
+	if service == name && name != "" {
+		service = sameName
+	}
+	if isUID(uid) {
+		uid = uid[:packed]
+	}
+	return len(uid) + len(name) + len(service) + facts + 4
+}
+
+// oneLine says that a field can stand in a line of the state. The API server
+// gives no others.
+func oneLine(s string) bool { return strings.IndexByte(s, '\n') < 0 && strings.IndexByte(s, '\t') < 0 }
+
+// packed is how long a packed uid is: a mark and 16 bytes in base64.
+const packed = 1 + 22
+
+// packUID writes a uid of the API server in fewer bytes, and any other as it is.
+func packUID(uid string) string {
+	var digits [32]byte
+	var b [16]byte
+	if len(uid) != 36 || uid[8] != '-' || uid[13] != '-' || uid[18] != '-' || uid[23] != '-' {
+		return uid
+	}
+	n := 0
+	for _, part := range []string{uid[:8], uid[9:13], uid[14:18], uid[19:23], uid[24:]} {
+		n += copy(digits[n:], part)
+	}
+	if _, err := hex.Decode(b[:], digits[:]); err != nil || bytes.ContainsAny(digits[:], "ABCDEF") {
+		return uid
+	}
+	return "~" + base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// unpackUID is the reverse of packUID.
+func unpackUID(s string) string {
+	if len(s) != packed || s[0] != '~' {
+		return s
+	}
+	b, err := base64.RawURLEncoding.DecodeString(s[1:])
+	if err != nil {
+		return s
+	}
+	h := hex.EncodeToString(b)
+	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
+}
+
+// before gives an object as the last look that was complete saw it.
+func (st state) before(uid string) (known, bool) {
+	p, ok := st.index[packUID(uid)]
+	if !ok {
+		return known{}, false
+	}
+	return st.at(p), true
+}
+
+// at reads a line.
+func (st state) at(p stateLine) known {
+	l := st.looks[p.look]
+	uid, rest, _ := strings.Cut(st.text[p.begin:p.end], "\t")
+	name, rest, _ := strings.Cut(rest, "\t")
+	service, facts, _ := strings.Cut(rest, "\t")
+	if service == sameName {
+		service = name
+	}
+	k := known{Kind: l.kind, Namespace: l.namespace, Name: name, UID: unpackUID(uid), Service: service, At: l.at}
+	if facts != "" {
+		k.Facts = json.RawMessage(facts)
+	}
+	return k
+}
+
+// each goes through the objects of a look.
+func (st state) each(look int, yield func(known)) {
+	l := st.looks[look]
+	for at := l.begin; at < l.end; {
+		n := strings.IndexByte(st.text[at:l.end], '\n')
+		yield(st.at(stateLine{int32(look), int32(at), int32(at + n)})) //nolint:gosec // a state has at most 32 MiB
+		at += n + 1
+	}
+}
+
+// vanished lists the objects of those kinds that were there at the last look and
+// are not any more, in lists that were complete both times.
+func (st state) vanished(there func(uid string) bool, looked glances, kinds ...string) []departed {
+	var out []departed
+	for i, l := range st.looks {
+		if !slices.Contains(kinds, l.kind) {
 			continue
 		}
-		for _, s := range l.Seen {
-			if there(s.UID) {
-				continue
-			}
-			out = append(out, record.Workload{
-				Object:   record.Object{Cluster: cluster, Kind: l.Kind, Namespace: l.Namespace, Name: s.Name, UID: s.UID},
-				Service:  record.Service{Name: s.Service, Basis: "snapshot"},
-				Vanished: &record.Vanished{After: l.At.UTC(), Before: g.ended.UTC()},
-			})
+		g, whole := looked(l.kind, l.namespace)
+		if !whole || !g.compares(l.at) {
+			continue
 		}
+		st.each(i, func(k known) {
+			if !there(k.UID) {
+				out = append(out, departed{k, record.Vanished{After: l.at, Before: g.ended.UTC()}})
+			}
+		})
 	}
 	return out
+}
+
+// departed is an object that vanished between two looks.
+type departed struct {
+	known
+	between record.Vanished
+}
+
+// forgotten says what a state has no room for.
+type forgotten struct {
+	// objects are not remembered at all, facts only that they were there or less
+	// than the family wanted.
+	objects, facts int
+}
+
+// remember makes the state of this look out of at most limit objects, the newest
+// first. A list that was not complete, or that could not be compared, keeps its
+// older look: what went away is told later.
+func (st state) remember(keeps []keepsake, looked glances, limit int) ([]byte, forgotten, error) {
+	limit = min(limit, connector.MaxState/maxRemembered-1)
+	text, err := st.line()
+	if err != nil {
+		return nil, forgotten{}, err
+	}
+	var lost forgotten
+	kept := map[[2]string]bool{}
+	carried := 0
+	for _, l := range st.looks {
+		g, whole := looked(l.kind, l.namespace)
+		switch {
+		case whole && g.compares(l.at), !g.asked && l.at.Before(g.end.Add(-forgetAfter)):
+		case carried+l.objects > limit:
+			lost.objects += l.objects
+		default:
+			carried += l.objects
+			kept[[2]string{l.kind, l.namespace}] = true
+			text = append(appendLook(text, l.kind, l.namespace, l.at), st.text[l.begin:l.end]...)
+		}
+	}
+	keeps = slices.DeleteFunc(slices.Clone(keeps), func(k keepsake) bool {
+		o := k.object
+		_, whole := looked(o.Kind, o.Namespace)
+		if !whole || kept[[2]string{o.Kind, o.Namespace}] {
+			return true
+		}
+		if o.UID == "" || !oneLine(o.UID) || !oneLine(o.Name) || !oneLine(k.service) || !oneLine(o.Namespace) {
+			lost.objects++
+			return true
+		}
+		return false
+	})
+	if limit -= carried; len(keeps) > limit {
+		slices.SortFunc(keeps, func(a, b keepsake) int {
+			return cmp.Or(b.created.Compare(a.created), compareObjects(a.object, b.object))
+		})
+		lost.objects += len(keeps) - limit
+		keeps = keeps[:limit]
+	}
+	slices.SortFunc(keeps, func(a, b keepsake) int { return compareObjects(a.object, b.object) })
+	text, lost = appendKeepsakes(text, keeps, looked, lost)
+	return text, lost, nil
+}
+
+// form is how an object is written: with facts, brief ones, or none.
+type form struct{ facts, brief []byte }
+
+// appendKeepsakes writes the objects, in the order of their looks. Large facts
+// may use what small ones leave; where that is not enough the largest are
+// written in brief.
+func appendKeepsakes(text []byte, keeps []keepsake, looked glances, lost forgotten) ([]byte, forgotten) {
+	forms := make([]form, len(keeps))
+	for i, k := range keeps {
+		forms[i] = form{encodeFacts(k.facts), encodeFacts(k.brief)}
+	}
+	bound := 0
+	for _, bound = range []int{2000, 1000, 700, 500, 400, 350, 300, 250, 220, maxRemembered} {
+		total := 0
+		eachForm(keeps, forms, bound, func(_ int, _ bool, size int, _ string, _ []byte) { total += size })
+		if total <= maxRemembered*len(keeps) {
+			break
+		}
+	}
+	eachForm(keeps, forms, bound, func(i int, first bool, size int, service string, facts []byte) {
+		o := keeps[i].object
+		if first {
+			g, _ := looked(o.Kind, o.Namespace)
+			text = appendLook(text, o.Kind, o.Namespace, g.began)
+		}
+		switch {
+		case size == 0:
+			lost.objects++
+			return
+		case len(facts) != len(forms[i].facts), service != keeps[i].service:
+			lost.facts++
+		}
+		text = appendObject(text, o.UID, o.Name, service, facts)
+	})
+	return text, lost
+}
+
+// lookSize is how many bytes appendLook takes beyond kind and namespace, at most.
+const lookSize = len("=\t\t2006-01-02T15:04:05.000000000Z\n")
+
+// eachForm gives of each object the largest form that takes no more than bound
+// bytes, among them the line of a look that begins with it. A size of zero leaves
+// the object out.
+func eachForm(keeps []keepsake, forms []form, bound int, yield func(i int, first bool, size int, service string, facts []byte)) {
+	var kind, namespace string
+	for i, k := range keeps {
+		o, f := k.object, forms[i]
+		first := o.Kind != kind || o.Namespace != namespace
+		head := 0
+		if first {
+			head = lookSize + len(o.Kind) + len(o.Namespace)
+		}
+		size := func(service string, facts []byte) int { return head + objectSize(o.UID, o.Name, service, len(facts)) }
+		switch {
+		case size(k.service, f.facts) <= bound:
+			yield(i, first, size(k.service, f.facts), k.service, f.facts)
+		case size(k.service, f.brief) <= bound:
+			yield(i, first, size(k.service, f.brief), k.service, f.brief)
+		case size(k.service, nil) <= bound:
+			yield(i, first, size(k.service, nil), k.service, nil)
+		case size("", nil) <= bound:
+			yield(i, first, size("", nil), "", nil)
+		default:
+			yield(i, false, 0, "", nil)
+			continue
+		}
+		kind, namespace = o.Kind, o.Namespace
+	}
+}
+
+// encodeFacts writes facts in one line; what cannot be is left out.
+func encodeFacts(facts any) []byte {
+	var raw []byte
+	switch f := facts.(type) {
+	case nil:
+	case []byte:
+		raw = f
+	case json.RawMessage:
+		raw = f
+	default:
+		raw, _ = json.Marshal(f)
+	}
+	if bytes.IndexByte(raw, '\n') >= 0 {
+		return nil
+	}
+	return raw
 }

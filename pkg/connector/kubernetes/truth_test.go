@@ -2,7 +2,6 @@ package kubernetes
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"net/http"
 	"slices"
@@ -180,8 +179,7 @@ func TestTheStateOfWorkloadsOutlivesAStreamThatFails(t *testing.T) {
 	if cov := result.Coverage[0]; cov.Stream != record.StreamWorkloads || cov.Status != connector.Complete {
 		t.Errorf("coverage %+v", cov)
 	}
-	var st state
-	if err := json.Unmarshal(result.State, &st); err != nil || len(st.Looks) != 1 {
+	if st, err := readState(result.State); err != nil || len(st.looks) != 1 {
 		t.Errorf("%+v, %v", st, err)
 	}
 }
