@@ -10,9 +10,9 @@
 //	go run ./pkg/internal/workbench lint [GOLANGCI-LINT ARGUMENTS]
 //	go run ./pkg/internal/workbench check
 //	go run ./pkg/internal/workbench release-check
-//	go run ./pkg/internal/workbench testbed|cosign|golangci-lint|goreleaser
+//	go run ./pkg/internal/workbench testbed|kubectl|cosign|golangci-lint|goreleaser
 //
-// The last four build a tool and print its path. Standard output belongs to
+// The last five build a tool and print its path. Standard output belongs to
 // what is run; workbench itself speaks on standard error.
 package main
 
@@ -32,7 +32,7 @@ import (
 	"github.com/rcactl/rcactl/pkg/testbed"
 )
 
-const words = "test, bench, fuzz, demo, lint, check, release-check, testbed, cosign, golangci-lint, goreleaser"
+const words = "test, bench, fuzz, demo, lint, check, release-check, testbed, kubectl, cosign, golangci-lint, goreleaser"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -90,6 +90,12 @@ func (b *bench) run(ctx context.Context, args []string) error {
 			return err
 		}
 		return b.printPath(ctx, tool)
+	case "kubectl":
+		tool, err := tools.Kubectl(b.root)
+		if err != nil {
+			return err
+		}
+		return b.printPath(ctx, tool)
 	case "cosign":
 		return b.printPath(ctx, tools.Cosign())
 	case "golangci-lint":
@@ -134,9 +140,18 @@ func (b *bench) benchmarks(ctx context.Context, args []string) error {
 		args = []string{"./..."}
 	}
 	args = append([]string{"-run", "^$", "-bench", ".", "-benchmem", "-timeout", "1h"}, args...)
+	kubectl, err := tools.Kubectl(b.root)
+	if err != nil {
+		return err
+	}
+	kubectlPath, err := kubectl.Ensure(ctx, b.says())
+	if err != nil {
+		return err
+	}
 	return b.withServer(ctx, func(srv *testbed.Process) error {
 		b.say("go test %s", strings.Join(args, " "))
-		return b.command(ctx, []string{testbed.EnvRequire + "=1", testbed.EnvDir + "=" + srv.Dir}, "go", append([]string{"test"}, args...)...)
+		return b.command(ctx, []string{testbed.EnvRequire + "=1", testbed.EnvDir + "=" + srv.Dir, "RCACTL_KUBECTL=" + kubectlPath},
+			"go", append([]string{"test"}, args...)...)
 	})
 }
 
