@@ -30,18 +30,18 @@ import (
 // kubeletWorkers is how many pods are worked on at once.
 const kubeletWorkers = 8
 
-// kubelet plays the scheduler and every node's kubelet: it binds pods to Nodes,
-// reports their status (see podstatus.go for which image fails in which way) and
-// removes them when they are deleted. No container ever runs.
+// kubelet plays the scheduler (see scheduler.go) and every node's kubelet: it
+// binds pods to Nodes, reports their status (see podstatus.go for which image
+// fails in which way) and removes them when they are deleted. No container ever
+// runs. Of Nodes it writes nothing after the start: what a test writes stays.
 type kubelet struct {
 	client kubernetes.Interface
-	nodes  int
 	pods   corelisters.PodLister
+	nodes  corelisters.NodeLister
 	queue  workqueue.TypedRateLimitingInterface[types.NamespacedName]
 
-	next atomic.Int64 // round robin over nodes, and pod addresses
-	// recorders has one recorder a node, since an event says which host it is from.
-	recorders map[string]record.EventRecorder
+	next      atomic.Int64 // round robin over nodes, and pod addresses
+	events    record.EventBroadcaster
 	scheduler events.EventRecorderLogger
 }
 
@@ -56,10 +56,8 @@ func startKubelet(ctx context.Context, cfg *rest.Config, nodes int) error {
 		return fmt.Errorf("client: %w", err)
 	}
 	k := &kubelet{
-		client:    client,
-		nodes:     nodes,
-		queue:     workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[types.NamespacedName]()),
-		recorders: make(map[string]record.EventRecorder, nodes),
+		client: client,
+		queue:  workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[types.NamespacedName]()),
 	}
 	if err := k.startEvents(ctx); err != nil {
 		return err
@@ -72,7 +70,7 @@ func startKubelet(ctx context.Context, cfg *rest.Config, nodes int) error {
 
 	shared := informers.NewSharedInformerFactory(client, 0)
 	pods := shared.Core().V1().Pods()
-	k.pods = pods.Lister()
+	k.pods, k.nodes = pods.Lister(), shared.Core().V1().Nodes().Lister()
 	enqueue := func(obj any) {
 		if pod, ok := obj.(*corev1.Pod); ok {
 			k.queue.Add(types.NamespacedName{Namespace: pod.Namespace, Name: pod.Name})
@@ -99,12 +97,8 @@ func startKubelet(ctx context.Context, cfg *rest.Config, nodes int) error {
 // startEvents sends Events through the two recorders that a real cluster uses:
 // the kubelet's counts repetitions, the scheduler's writes events.k8s.io.
 func (k *kubelet) startEvents(ctx context.Context) error {
-	b := record.NewBroadcaster(record.WithContext(ctx))
-	b.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: k.client.CoreV1().Events("")})
-	for i := range k.nodes {
-		name := nodeName(i)
-		k.recorders[name] = b.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "kubelet", Host: name})
-	}
+	k.events = record.NewBroadcaster(record.WithContext(ctx))
+	k.events.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: k.client.CoreV1().Events("")})
 	s := events.NewBroadcaster(&events.EventSinkImpl{Interface: k.client.EventsV1()})
 	k.scheduler = s.NewRecorder(scheme.Scheme, "default-scheduler")
 	if err := s.StartRecordingToSinkWithContext(ctx); err != nil {
@@ -146,7 +140,7 @@ func (k *kubelet) sync(ctx context.Context, key types.NamespacedName) (again tim
 	case pod.DeletionTimestamp != nil:
 		err = k.remove(ctx, pod)
 	case pod.Spec.NodeName == "":
-		err = k.bind(ctx, pod)
+		again, err = k.schedule(ctx, pod)
 	default:
 		again, err = k.report(ctx, pod)
 	}
@@ -158,9 +152,17 @@ func (k *kubelet) sync(ctx context.Context, key types.NamespacedName) (again tim
 
 // remove ends a deleted pod at once, as a kubelet does when the containers stop.
 func (k *kubelet) remove(ctx context.Context, pod *corev1.Pod) error {
-	if started(pod) {
+	if started(pod) && !ended(pod) {
 		for _, c := range pod.Spec.Containers {
 			k.event(pod, c.Name, corev1.EventTypeNormal, "Killing", fmt.Sprintf("Stopping container %s", c.Name))
+		}
+		// Who put a finalizer there (the Job controller) waits for a pod that has ended.
+		if len(pod.Finalizers) > 0 {
+			ended := []byte(`{"metadata":{"uid":"` + pod.UID + `"},"status":{"phase":"Failed"}}`)
+			if _, err := k.client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name,
+				types.MergePatchType, ended, metav1.PatchOptions{}, "status"); err != nil {
+				return err
+			}
 		}
 	}
 	return k.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{
@@ -169,45 +171,15 @@ func (k *kubelet) remove(ctx context.Context, pod *corev1.Pod) error {
 	})
 }
 
-func (k *kubelet) bind(ctx context.Context, pod *corev1.Pod) error {
-	node := pinnedNode(pod)
-	if node == "" {
-		node = nodeName(int(k.next.Add(1)) % k.nodes)
-	}
-	err := k.client.CoreV1().Pods(pod.Namespace).Bind(ctx, &corev1.Binding{
-		ObjectMeta: metav1.ObjectMeta{Name: pod.Name, Namespace: pod.Namespace, UID: pod.UID},
-		Target:     corev1.ObjectReference{Kind: "Node", Name: node},
-	}, metav1.CreateOptions{})
-	if err == nil {
-		k.scheduler.Eventf(pod, nil, corev1.EventTypeNormal, "Scheduled", "Binding",
-			"Successfully assigned %s/%s to %s", pod.Namespace, pod.Name, node)
-	}
-	return err
-}
-
 // report writes the pod's next status, if it is due, and the events that a real
 // kubelet would send with it.
 func (k *kubelet) report(ctx context.Context, pod *corev1.Pod) (time.Duration, error) {
 	now := metav1.Now()
 	step := nextStatus(pod, now)
-	if step.status == nil {
-		return step.after, nil
-	}
-	if step.status.PodIP == "" {
-		n := k.next.Add(1)
-		step.status.PodIP = fmt.Sprintf("10.244.%d.%d", n/250%250, n%250+1)
-		step.status.PodIPs = []corev1.PodIP{{IP: step.status.PodIP}}
-	}
-	patch, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"uid": pod.UID},
-		"status":   step.status,
-	})
-	if err != nil {
-		return 0, fmt.Errorf("encode the pod status: %w", err)
-	}
-	if _, err := k.client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name,
-		types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status"); err != nil {
-		return 0, err
+	if step.status != nil {
+		if err := k.writeStatus(ctx, pod, step.status); err != nil {
+			return 0, err
+		}
 	}
 	for _, e := range step.events {
 		k.event(pod, e.container, e.kind, e.reason, e.message)
@@ -215,13 +187,28 @@ func (k *kubelet) report(ctx context.Context, pod *corev1.Pod) (time.Duration, e
 	return step.after, nil
 }
 
+func (k *kubelet) writeStatus(ctx context.Context, pod *corev1.Pod, status *corev1.PodStatus) error {
+	if status.PodIP == "" {
+		n := k.next.Add(1)
+		status.PodIP = fmt.Sprintf("10.244.%d.%d", n/250%250, n%250+1)
+		status.PodIPs = []corev1.PodIP{{IP: status.PodIP}}
+	}
+	patch, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"uid": pod.UID},
+		"status":   status,
+	})
+	if err != nil {
+		return fmt.Errorf("encode the pod status: %w", err)
+	}
+	_, err = k.client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name,
+		types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
+	return err
+}
+
 // event sends an Event about one container, as the pod's kubelet.
 func (k *kubelet) event(pod *corev1.Pod, container, kind, reason, message string) {
-	recorder, ok := k.recorders[pod.Spec.NodeName]
-	if !ok {
-		return // a test bound the pod to a node of its own
-	}
-	recorder.Event(&corev1.ObjectReference{
+	from := corev1.EventSource{Component: "kubelet", Host: pod.Spec.NodeName}
+	k.events.NewRecorder(scheme.Scheme, from).Event(&corev1.ObjectReference{
 		Kind: "Pod", APIVersion: "v1", Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID,
 		ResourceVersion: pod.ResourceVersion,
 		FieldPath:       fmt.Sprintf("spec.containers{%s}", container),
@@ -275,20 +262,4 @@ func (k *kubelet) registerNode(ctx context.Context, name string) error {
 		return fmt.Errorf("remove the not-ready taint: %w", err)
 	}
 	return nil
-}
-
-// pinnedNode is the node that a DaemonSet pod asks for by its node affinity.
-func pinnedNode(pod *corev1.Pod) string {
-	a := pod.Spec.Affinity
-	if a == nil || a.NodeAffinity == nil || a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution == nil {
-		return ""
-	}
-	for _, term := range a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms {
-		for _, f := range term.MatchFields {
-			if f.Key == metav1.ObjectNameField && len(f.Values) == 1 {
-				return f.Values[0]
-			}
-		}
-	}
-	return ""
 }

@@ -49,6 +49,7 @@ type readyFile struct {
 	Server     string `json:"server"`
 	Kubeconfig string `json:"kubeconfig"`
 	AuditLog   string `json:"audit_log"`
+	Etcd       string `json:"etcd"`
 }
 
 func main() {
@@ -151,7 +152,7 @@ func run(ctx context.Context, o options) (err error) {
 		return fmt.Errorf("start the fake kubelet: %w", err)
 	}
 	if err := writeReady(ready, readyFile{
-		PID: os.Getpid(), Server: api.url, Kubeconfig: api.adminKubeconfig, AuditLog: api.auditLog,
+		PID: os.Getpid(), Server: api.url, Kubeconfig: api.adminKubeconfig, AuditLog: api.auditLog, Etcd: etcd.clientURL,
 	}); err != nil {
 		return err
 	}

@@ -26,17 +26,26 @@ type fate int
 const (
 	runs      fate = iota
 	pullFails      // image contains "broken": ImagePullBackOff, never starts
-	crashes        // image contains "crash": exits 1, CrashLoopBackOff, never ready
+	crashes        // image contains "crash" or "job-fail": exits 1, CrashLoopBackOff, never ready
 	oomKilled      // a word of the image starts with "oom": killed with 137, restarted, ready in between
+	finishes       // image contains "job-ok": exits 0, unless it would be restarted for ever
+	unready        // image contains "probe": runs, and its readiness probe fails
 )
+
+// dies says whether a container of this fate stops by itself.
+func (f fate) dies() bool { return f == crashes || f == oomKilled || f == finishes }
 
 func fateOf(image string) fate {
 	words := strings.FieldsFunc(image, func(r rune) bool { return strings.ContainsRune("/:@._-", r) })
 	switch {
 	case strings.Contains(image, "broken"):
 		return pullFails
-	case strings.Contains(image, "crash"):
+	case strings.Contains(image, "crash"), strings.Contains(image, "job-fail"):
 		return crashes
+	case strings.Contains(image, "job-ok"):
+		return finishes
+	case strings.Contains(image, "probe"):
+		return unready
 	// Whole words only: "room" and "bloom" are healthy.
 	case slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, "oom") }):
 		return oomKilled
@@ -56,10 +65,18 @@ type containerEvent struct{ container, kind, reason, message string }
 // nextStatus is the fake kubelet's whole judgement: from what the pod is and
 // what was last reported to what is reported next.
 func nextStatus(pod *corev1.Pod, now metav1.Time) step {
-	if !started(pod) {
+	switch {
+	case ended(pod):
+		return step{}
+	case !started(pod):
 		return firstStatus(pod, now)
 	}
-	return restartStatus(pod, now)
+	return laterStatus(pod, now)
+}
+
+// ended says whether the pod is done for good.
+func ended(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }
 
 // started says whether a status was reported before.
@@ -97,10 +114,14 @@ func firstStatus(pod *corev1.Pod, now metav1.Time) step {
 				containerEvent{c.Name, corev1.EventTypeNormal, "Pulled", fmt.Sprintf("Container image %q already present on machine", c.Image)},
 				containerEvent{c.Name, corev1.EventTypeNormal, "Created", "Container created"},
 				containerEvent{c.Name, corev1.EventTypeNormal, "Started", "Container started"})
-			if f := fateOf(c.Image); f == crashes || f == oomKilled {
+			switch fateOf(c.Image) {
+			case crashes, unready:
 				s.after = restartInterval
 				// A container that is about to die has not passed its probe yet.
-				cs.Ready = f == oomKilled
+				cs.Ready = false
+			case oomKilled, finishes:
+				s.after = restartInterval
+			case runs, pullFails:
 			}
 		}
 		s.status.ContainerStatuses = append(s.status.ContainerStatuses, cs)
@@ -109,45 +130,43 @@ func firstStatus(pod *corev1.Pod, now metav1.Time) step {
 	return s
 }
 
-// restartStatus lets the doomed containers die and start again, until each has
-// done so maxRestarts times.
-func restartStatus(pod *corev1.Pod, now metav1.Time) step {
+// laterStatus lets the doomed containers die, and start again until each has
+// done so maxRestarts times or for as often as the pod's restart policy allows.
+func laterStatus(pod *corev1.Pod, now metav1.Time) step {
 	status := pod.Status.DeepCopy()
 	var s step
 	changed := false
 	for i := range status.ContainerStatuses {
 		cs := &status.ContainerStatuses[i]
 		f := fateOf(cs.Image)
-		if (f != crashes && f != oomKilled) || cs.RestartCount >= maxRestarts {
+		if f == unready {
+			s.probe(cs, now)
 			continue
 		}
-		if wait := restartInterval - now.Sub(lastChange(cs).Time); wait > 0 {
+		restarted := pod.Spec.RestartPolicy == corev1.RestartPolicyAlways ||
+			pod.Spec.RestartPolicy == corev1.RestartPolicyOnFailure && f != finishes
+		if !f.dies() || cs.State.Terminated != nil || restarted && (f == finishes || cs.RestartCount >= maxRestarts) {
+			continue
+		}
+		if now.Sub(lastChange(cs).Time) < restartInterval {
 			s.after = restartInterval
 			continue
 		}
 		died := &corev1.ContainerStateTerminated{
 			ExitCode: 1, Reason: "Error", StartedAt: lastChange(cs), FinishedAt: now, ContainerID: cs.ContainerID,
 		}
-		if f == oomKilled {
+		switch f {
+		case oomKilled:
 			died.ExitCode, died.Reason = 137, "OOMKilled"
+		case finishes:
+			died.ExitCode, died.Reason = 0, "Completed"
+		case runs, pullFails, crashes, unready:
 		}
-		cs.RestartCount++
-		cs.LastTerminationState = corev1.ContainerState{Terminated: died}
-		if f == oomKilled {
-			running(pod, cs, now)
-			s.events = append(s.events,
-				containerEvent{cs.Name, corev1.EventTypeNormal, "Pulled", fmt.Sprintf("Container image %q already present on machine", cs.Image)},
-				containerEvent{cs.Name, corev1.EventTypeNormal, "Created", "Container created"},
-				containerEvent{cs.Name, corev1.EventTypeNormal, "Started", "Container started"})
+		if restarted {
+			s.restart(pod, cs, died, now)
 		} else {
-			where := fmt.Sprintf("%s_%s(%s)", pod.Name, pod.Namespace, pod.UID)
-			cs.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{
-				Reason:  "CrashLoopBackOff",
-				Message: fmt.Sprintf("back-off %ds restarting failed container=%s pod=%s", 10<<(cs.RestartCount-1), cs.Name, where),
-			}}
+			cs.State = corev1.ContainerState{Terminated: died}
 			cs.Ready, cs.Started = false, ptr.To(false)
-			s.events = append(s.events, containerEvent{cs.Name, corev1.EventTypeWarning, "BackOff",
-				fmt.Sprintf("Back-off restarting failed container %s in pod %s", cs.Name, where)})
 		}
 		changed = true
 		s.after = restartInterval
@@ -158,6 +177,42 @@ func restartStatus(pod *corev1.Pod, now metav1.Time) step {
 	conclude(pod, status, now)
 	s.status = status
 	return s
+}
+
+// restart is what follows the death of a container that the pod's restart policy
+// brings back: at once after a kill, after a pause that never ends after a crash.
+func (s *step) restart(pod *corev1.Pod, cs *corev1.ContainerStatus, died *corev1.ContainerStateTerminated, now metav1.Time) {
+	cs.RestartCount++
+	cs.LastTerminationState = corev1.ContainerState{Terminated: died}
+	if fateOf(cs.Image) == oomKilled {
+		running(pod, cs, now)
+		s.events = append(s.events,
+			containerEvent{cs.Name, corev1.EventTypeNormal, "Pulled", fmt.Sprintf("Container image %q already present on machine", cs.Image)},
+			containerEvent{cs.Name, corev1.EventTypeNormal, "Created", "Container created"},
+			containerEvent{cs.Name, corev1.EventTypeNormal, "Started", "Container started"})
+		return
+	}
+	where := fmt.Sprintf("%s_%s(%s)", pod.Name, pod.Namespace, pod.UID)
+	cs.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{
+		Reason:  "CrashLoopBackOff",
+		Message: fmt.Sprintf("back-off %ds restarting failed container=%s pod=%s", 10<<(cs.RestartCount-1), cs.Name, where),
+	}}
+	cs.Ready, cs.Started = false, ptr.To(false)
+	s.events = append(s.events, containerEvent{cs.Name, corev1.EventTypeWarning, "BackOff",
+		fmt.Sprintf("Back-off restarting failed container %s in pod %s", cs.Name, where)})
+}
+
+// probe reports a failed readiness probe maxRestarts times, which the recorder
+// makes one Event with a count.
+func (s *step) probe(cs *corev1.ContainerStatus, now metav1.Time) {
+	age := now.Sub(lastChange(cs).Time)
+	if age < restartInterval*(maxRestarts+1) {
+		s.after = restartInterval
+	}
+	if age >= restartInterval && s.after > 0 {
+		s.events = append(s.events, containerEvent{cs.Name, corev1.EventTypeWarning, "Unhealthy",
+			"Readiness probe failed: HTTP probe failed with statuscode: 503"})
+	}
 }
 
 // lastChange is when the container last started or died.
@@ -180,19 +235,33 @@ func running(pod *corev1.Pod, cs *corev1.ContainerStatus, now metav1.Time) {
 // conclude derives the phase and the conditions from the containers.
 func conclude(pod *corev1.Pod, status *corev1.PodStatus, now metav1.Time) {
 	status.Phase = corev1.PodRunning
-	var unready []string
+	var notReady []string
+	terminated, failed := 0, false
 	for _, cs := range status.ContainerStatuses {
+		if t := cs.State.Terminated; t != nil {
+			terminated++
+			failed = failed || t.ExitCode != 0
+		}
 		if !cs.Ready {
-			unready = append(unready, cs.Name)
+			notReady = append(notReady, cs.Name)
 		}
 		if cs.State.Waiting != nil && cs.LastTerminationState.Terminated == nil {
 			status.Phase = corev1.PodPending // never started
 		}
 	}
 	ready, reason, message := corev1.ConditionTrue, "", ""
-	if len(unready) > 0 {
+	if len(notReady) > 0 {
 		ready, reason = corev1.ConditionFalse, "ContainersNotReady"
-		message = fmt.Sprintf("containers with unready status: [%s]", strings.Join(unready, " "))
+		message = fmt.Sprintf("containers with unready status: [%s]", strings.Join(notReady, " "))
+	}
+	initialized := ""
+	if terminated == len(status.ContainerStatuses) {
+		status.Phase, reason, message = corev1.PodSucceeded, "PodCompleted", ""
+		if failed {
+			status.Phase, reason = corev1.PodFailed, "PodFailed"
+		} else {
+			initialized = "PodCompleted"
+		}
 	}
 	condition := func(t corev1.PodConditionType, s corev1.ConditionStatus, reason, message string) corev1.PodCondition {
 		since := now
@@ -206,7 +275,7 @@ func conclude(pod *corev1.Pod, status *corev1.PodStatus, now metav1.Time) {
 	status.Conditions = []corev1.PodCondition{
 		condition(corev1.PodScheduled, corev1.ConditionTrue, "", ""),
 		condition(corev1.PodReadyToStartContainers, corev1.ConditionTrue, "", ""),
-		condition(corev1.PodInitialized, corev1.ConditionTrue, "", ""),
+		condition(corev1.PodInitialized, corev1.ConditionTrue, initialized, ""),
 		condition(corev1.ContainersReady, ready, reason, message),
 		condition(corev1.PodReady, ready, reason, message),
 	}
