@@ -22,6 +22,12 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
+// LoadAnnotation on a HorizontalPodAutoscaler says how much load its target (a
+// Deployment or StatefulSet) has, in percent of what one pod requests. The ready
+// pods share it: a load of 200 with a target utilisation of 50 ends at 4 replicas,
+// within a few seconds.
+const LoadAnnotation = "testbed/load"
+
 // settleTimeout bounds the wait for things that the server does by itself.
 const settleTimeout = time.Minute
 

@@ -64,6 +64,7 @@ type readyFile struct {
 	Server     string `json:"server"`
 	Kubeconfig string `json:"kubeconfig"`
 	AuditLog   string `json:"audit_log"`
+	Etcd       string `json:"etcd"`
 }
 
 // shared is the server of this test binary. It has to be package state: a test

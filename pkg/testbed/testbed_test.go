@@ -52,17 +52,10 @@ func TestRolloutsGiveRevisionsAndUndoReusesTheReplicaSet(t *testing.T) {
 func TestImagesFailInTheWellKnownWays(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
-	pod := func(name, image string) {
-		t.Helper()
-		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: podSpec(image)}
-		if _, err := c.client.CoreV1().Pods(c.ns).Create(t.Context(), p, metav1.CreateOptions{}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	pod("good", "shop/room:1") // not "oom": whole words only
-	pod("pull", "shop/broken:1")
-	pod("crash", "shop/crash:1")
-	pod("oom", "shop/oom:1")
+	c.pod("good", podSpec("shop/room:1")) // not "oom": whole words only
+	c.pod("pull", podSpec("shop/broken:1"))
+	c.pod("crash", podSpec("shop/crash:1"))
+	c.pod("oom", podSpec("shop/oom:1"))
 
 	good := c.awaitContainer("good", func(s corev1.ContainerStatus) bool { return s.Ready })
 	if !regexp.MustCompile(`^shop/room@sha256:[0-9a-f]{64}$`).MatchString(good.ImageID) {
@@ -198,6 +191,12 @@ func podSpec(image string) corev1.PodSpec {
 
 func (c *cluster) deploy(image string) {
 	c.Helper()
+	c.create(image)
+	c.awaitRollout()
+}
+
+func (c *cluster) create(image string) {
+	c.Helper()
 	labels := map[string]string{"app": "web"}
 	replicas := int32(2)
 	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "web"}, Spec: appsv1.DeploymentSpec{
@@ -208,12 +207,15 @@ func (c *cluster) deploy(image string) {
 	if _, err := c.client.AppsV1().Deployments(c.ns).Create(c.Context(), d, metav1.CreateOptions{}); err != nil {
 		c.Fatal(err)
 	}
-	c.awaitRollout()
 }
 
 func (c *cluster) setImage(image string) {
 	c.Helper()
-	patch := fmt.Sprintf(`{"spec":{"template":{"spec":{"containers":[{"name":"app","image":%q}]}}}}`, image)
+	c.patchWeb(fmt.Sprintf(`{"spec":{"template":{"spec":{"containers":[{"name":"app","image":%q}]}}}}`, image))
+}
+
+func (c *cluster) patchWeb(patch string) {
+	c.Helper()
 	if _, err := c.client.AppsV1().Deployments(c.ns).Patch(c.Context(), "web", types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{}); err != nil {
 		c.Fatal(err)
 	}
