@@ -16,6 +16,10 @@ type ConfigChange struct {
 	// Keys are all data keys that the object has now, not those that the change
 	// was about.
 	Keys []string `json:"keys,omitempty"`
+	// ManagedBy is the delivery tool that manages the object. BesideManager says
+	// that the change was made by something else than that tool.
+	ManagedBy     *ManagedBy `json:"managed_by,omitempty"`
+	BesideManager bool       `json:"beside_manager,omitempty"`
 }
 
 func summarizeConfigChange(name string, c *ConfigChange) string {

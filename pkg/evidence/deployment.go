@@ -21,6 +21,7 @@ const (
 	ChangeResume   Change = "resume"
 	ChangeRun      Change = "run"    // of a Job
 	ChangeUpdate   Change = "update" // of what runs no pods by itself: which fields is not known
+	ChangeApply    Change = "apply"  // of what a delivery tool applies
 )
 
 // Status says how far a change came, as the cluster tells it.
@@ -53,6 +54,8 @@ type Deployment struct {
 	TemplateChangesMore int32            `json:"template_changes_more,omitempty"`
 	// Replicas is set for a scale.
 	Replicas *Replicas `json:"replicas,omitempty"`
+	// Applied is set for an apply.
+	Applied *Applied `json:"applied,omitempty"`
 	// Trigger says what asked for the change, where that is known, and
 	// TriggerObject which object did.
 	Trigger       Trigger        `json:"trigger,omitempty"`
@@ -73,6 +76,10 @@ type Deployment struct {
 	// the window: the change was there when it was read.
 	NotBefore *time.Time `json:"not_before,omitempty"`
 	NotAfter  *time.Time `json:"not_after,omitempty"`
+	// ManagedBy is the delivery tool that manages the workload. BesideManager says
+	// that the change was made by something else than that tool.
+	ManagedBy     *ManagedBy `json:"managed_by,omitempty"`
+	BesideManager bool       `json:"beside_manager,omitempty"`
 }
 
 // TimeBasis says what a time was taken from.
@@ -89,6 +96,7 @@ const (
 	BasisAnnotation    TimeBasis = "annotation" // restartedAt
 	BasisSnapshot      TimeBasis = "snapshot"   // between two looks
 	BasisStatus        TimeBasis = "status"     // a time in the object's status
+	BasisSource        TimeBasis = "source"     // when a delivery tool had fetched what it applied
 )
 
 // Trigger says what asked for a change.
@@ -155,7 +163,11 @@ type Replicas struct {
 
 func summarizeDeployment(name string, d *Deployment) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s", name, d.verb())
+	if d.Change == ChangeApply {
+		b.WriteString(summarizeApply(name, d))
+	} else {
+		fmt.Fprintf(&b, "%s %s", name, d.verb())
+	}
 	if r := d.Replicas; r != nil {
 		if r.From != nil {
 			fmt.Fprintf(&b, " from %d", *r.From)

@@ -7,9 +7,9 @@ func Summarize(e Event) string {
 	name := e.Source.Object.Kind + " " + e.Source.Object.Name
 	switch {
 	case e.Deployment != nil:
-		return summarizeDeployment(name, e.Deployment)
+		return summarizeDeployment(name, e.Deployment) + beside(e)
 	case e.ConfigChange != nil:
-		return summarizeConfigChange(name, e.ConfigChange)
+		return summarizeConfigChange(name, e.ConfigChange) + beside(e)
 	case e.Signal != nil:
 		return summarizeSignal(name, e.Signal)
 	}

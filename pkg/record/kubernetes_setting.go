@@ -14,6 +14,8 @@ type Setting struct {
 	// that vanished between two looks has Vanished instead.
 	Deleted  time.Time
 	Vanished *Vanished
+	// ManagedBy is that of Workload.
+	ManagedBy *ManagedBy
 	// Managers are its field managers, newest last.
 	Managers []Manager
 	// Keys are what the object consists of, sorted: the data keys that
