@@ -75,6 +75,9 @@ func (b *builder) byHand(s record.Scaling) *step {
 		return nil
 	}
 	at := &b.steps[i]
+	if b.undone(s) {
+		return nil
+	}
 	if at == b.newest() {
 		if b.w.Rollout.State == record.RolloutComplete && !b.w.Rollout.Updated.IsZero() && s.Time.After(b.w.Rollout.Updated) && b.holds(s) {
 			return at
@@ -95,6 +98,19 @@ func (b *builder) byHand(s record.Scaling) *step {
 		return at // a rollout only adds to the new revision, and at once
 	}
 	return nil
+}
+
+// undone reports whether a scaling led back to the number that the revision had
+// before, from one that nothing told of: then somebody may have scaled the
+// ReplicaSet itself, and its Deployment took that back.
+func (b *builder) undone(s record.Scaling) bool {
+	known := int32(-1)
+	for _, o := range b.w.Scalings {
+		if o.Revision == s.Revision && o.Time.Before(s.Time) {
+			known = o.To
+		}
+	}
+	return known >= 0 && s.From >= 0 && s.To == known && s.From != known
 }
 
 // holds reports whether the present number of replicas agrees with a scaling of
@@ -170,6 +186,7 @@ func (b *builder) rescaled(events []evidence.Event) []evidence.Event {
 		e.Time = after.UTC()
 	}
 	e.Actor = manager(b.scaleOwner())
+	b.triggered(&e, b.scaleOwner())
 	d.Replicas = &evidence.Replicas{From: &from, To: r.To}
 	d.StartedBasis = evidence.BasisSnapshot
 	d.NotBefore, d.NotAfter = timePtr(after), timePtr(r.Before)
@@ -224,12 +241,34 @@ func (b *builder) scale(at *step, s *record.Scaling, m *record.Manager) evidence
 		e.Time, d.StartedBasis = m.Time.UTC(), evidence.BasisManagedFields
 	}
 	e.Actor = manager(m)
+	b.triggered(&e, m)
 	e.ID = b.id("scale", seconds(e.Time))
 	d.Started = timePtr(e.Time)
 	if !at.start.IsZero() && !e.Time.Before(at.start) {
 		d.To = template(at)
 	}
 	return e
+}
+
+// controllerManager is the field manager of Kubernetes' own controllers. Of them
+// only the one for autoscalers writes the scale subresource.
+const controllerManager = "kube-controller-manager"
+
+// triggered says what asked for a scale: who wrote the scale subresource, else the
+// autoscaler, when it says that it set that number at that time.
+func (b *builder) triggered(e *evidence.Event, m *record.Manager) {
+	a, d := b.w.Autoscaler, e.Deployment
+	switch {
+	case m != nil && m.Subresource == "scale" && m.Name == controllerManager:
+		d.Trigger = evidence.TriggerAutoscaler
+	case m != nil:
+		d.Trigger = evidence.TriggerClient
+	case a != nil && !a.LastScale.IsZero() && d.Replicas != nil && d.Replicas.To == a.Desired && distance(a.LastScale, e.Time) <= near:
+		d.Trigger = evidence.TriggerAutoscaler
+	}
+	if a != nil && d.Trigger == evidence.TriggerAutoscaler {
+		d.TriggerObject = &evidence.TriggerObject{Kind: "HorizontalPodAutoscaler", Name: a.Name}
+	}
 }
 
 // lastWriter reports whether nobody wrote the object after m, so that the number

@@ -22,6 +22,9 @@ type step struct {
 	basis  evidence.TimeBasis
 	// notBefore and notAfter bound a rollback of which no start is known.
 	notBefore, notAfter time.Time
+	// inherited says that the template is older than the workload, which took it
+	// over from another one: nothing tells when that one got it.
+	inherited bool
 }
 
 // workload tells the history of a workload: the creation, each change of the
@@ -33,7 +36,10 @@ func workload(connectorName string, w record.Workload) []evidence.Event {
 	}
 	b.steps = timeline(w)
 	var events []evidence.Event
-	if !w.Created.IsZero() {
+	switch {
+	case w.Object.Kind == "Job":
+		events = append(events, b.ran())
+	case !w.Created.IsZero():
 		events = append(events, b.created())
 	}
 	for i := range b.steps {
@@ -47,6 +53,8 @@ func workload(connectorName string, w record.Workload) []evidence.Event {
 		}
 	}
 	events = append(events, b.scaled()...)
+	events = append(events, b.paused()...)
+	events = append(events, b.updated()...)
 	if !w.Deleted.IsZero() {
 		events = append(events, b.deleted())
 	}
@@ -70,6 +78,10 @@ func timeline(w record.Workload) []step {
 			s.before = &steps[i-1]
 		}
 		s.change = changeOf(w, steps[:i], s)
+		s.inherited = s.change != evidence.ChangeCreate && s.revision.Created.Before(w.Created.Add(-stamp))
+		if s.inherited && s.change != evidence.ChangeRollback {
+			continue
+		}
 		s.start, s.basis = startOf(w, steps, i)
 		if s.start.IsZero() {
 			s.notBefore, s.notAfter = bounds(w, steps, i)
@@ -193,6 +205,9 @@ func lastWrite(w record.Workload, fits func(time.Time) bool) time.Time {
 
 // bounds gives the earliest and the latest time at which step i can have begun.
 func bounds(w record.Workload, steps []step, i int) (after, until time.Time) {
+	if steps[i].inherited {
+		after = w.Created
+	}
 	for _, e := range steps[:i] {
 		for _, t := range []time.Time{e.start, e.revision.Created} {
 			if e.revision != steps[i].revision && t.After(after) {
@@ -250,7 +265,10 @@ func (b *builder) created() evidence.Event {
 	b.starts(&e, b.w.Created, evidence.BasisCreation)
 	e.Actor = manager(b.templateWriter(b.w.Created, stamp))
 	switch {
-	case len(b.steps) > 0 && b.steps[0].number == 1:
+	case b.w.Containers != nil:
+		e.Deployment.To = bareTemplate(b.w.Containers)
+		b.rolloutState(&e)
+	case len(b.steps) > 0 && b.steps[0].number == 1 && !b.steps[0].revision.Created.Before(b.w.Created.Add(-stamp)):
 		e.Deployment.To = template(&b.steps[0])
 		b.ends(&e, &b.steps[0])
 	case len(b.steps) > 0:
@@ -273,6 +291,7 @@ func (b *builder) changed(s *step) evidence.Event {
 	e.Deployment.To = template(s)
 	if s.before != nil {
 		e.Deployment.From = template(s.before)
+		e.Deployment.TemplateChanges, e.Deployment.TemplateChangesMore = templateChanges(s.before.revision.Fields, s.revision.Fields)
 	}
 	b.ends(&e, s)
 	return e
@@ -344,9 +363,18 @@ func (b *builder) rolloutState(e *evidence.Event) {
 	if r.State == "" {
 		d.Status = evidence.StatusUnknown
 	}
-	if (d.Status == evidence.StatusComplete || d.Status == evidence.StatusFailed) && !r.Updated.IsZero() && !r.Updated.Before(e.Time) {
+	if d.Status == evidence.StatusFailed {
+		e.Severity = evidence.SeverityError
+	}
+	if (d.Status == evidence.StatusComplete || d.Status == evidence.StatusFailed) && !r.Updated.IsZero() && !r.Updated.Before(e.Time) && !resumed(r, e.Time) {
 		d.Finished, d.FinishedBasis = timePtr(r.Updated), evidence.BasisCondition
 	}
+}
+
+// resumed reports whether the condition of a complete rollout that began at start
+// may tell no more than that a pause ended: its status changed and settled at once.
+func resumed(r record.Rollout, start time.Time) bool {
+	return r.State == record.RolloutComplete && r.Transitioned.After(start.Add(near)) && r.Updated.Sub(r.Transitioned) <= near
 }
 
 func (b *builder) deleted() evidence.Event {
@@ -379,8 +407,6 @@ func template(s *step) *evidence.Template {
 			t.FormerRevisions = append(t.FormerRevisions, n)
 		}
 	}
-	for _, c := range s.revision.Containers {
-		t.Images = append(t.Images, evidence.Image{Container: c.Name, Image: c.Image, Digest: c.Digest})
-	}
+	t.Images = images(s.revision.Containers)
 	return t
 }

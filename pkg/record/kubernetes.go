@@ -51,6 +51,8 @@ type Manager struct {
 	// owns some of the Keys of a Setting. Keys are those that it owns, sorted.
 	Template, Data bool
 	Keys           []string
+	// Pauses says that the entry owns the field that pauses or suspends.
+	Pauses bool
 	// Time is when this manager last changed a field of its own, whichever that
 	// was: a later change of a label hides when it wrote the template. It is zero for
 	// the scale subresource, where Kubernetes leaves it out: such an entry says

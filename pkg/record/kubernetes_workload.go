@@ -31,6 +31,21 @@ type Workload struct {
 	// Scalings are the changes of the number of replicas that Events told of,
 	// oldest first.
 	Scalings []Scaling
+	// Autoscaler is the one that sets the number of replicas; nil when there is
+	// none, more than one, or when that is not known.
+	Autoscaler *Autoscaler
+	// Owner is the controller of a Job; nil when it has none.
+	Owner *Owner
+	// Containers are those of the pod template of a kind without revisions.
+	Containers []Container
+	// Pauses are the pauses (suspensions of a Job or CronJob) and their ends that
+	// are known, in their order.
+	Pauses []Pause
+	// Updated says that the specification was another one at the last look; it is
+	// told of kinds without revisions.
+	Updated *Vanished
+	// FailedPods is how many pods of a Job had failed.
+	FailedPods int32
 }
 
 // Stream implements Record.
@@ -49,6 +64,30 @@ type Rescaled struct {
 	After, Before time.Time
 }
 
+// Owner names the controller that made an object.
+type Owner struct {
+	Kind, Name string
+	// Manual says that a person had the object made: kubectl create job --from.
+	Manual bool
+}
+
+// Autoscaler is a HorizontalPodAutoscaler. Desired is the number of replicas that
+// it asked for at LastScale.
+type Autoscaler struct {
+	Name      string
+	LastScale time.Time
+	Desired   int32
+}
+
+// Pause is that a workload was paused, or ceased to be.
+type Pause struct {
+	Paused bool
+	// Time is that of the condition, zero when nothing but two looks told: it
+	// happened between them, as in Vanished.
+	Time          time.Time
+	After, Before time.Time
+}
+
 // RolloutState is the state of the newest rollout as the cluster tells it.
 type RolloutState string
 
@@ -61,15 +100,20 @@ const (
 	RolloutUnknown     RolloutState = "unknown"
 )
 
-// Rollout is the state of the newest rollout.
+// Rollout is the state of the newest rollout, or that of a Job.
 type Rollout struct {
 	State RolloutState
 	// Reason is the reason of the Progressing condition, for example
-	// ProgressDeadlineExceeded; empty where the kind has none.
+	// ProgressDeadlineExceeded, or of that of a Job; empty where there is none.
 	Reason string
 	// Updated is the condition's lastUpdateTime: for a complete or failed rollout
 	// when it became so. Zero where the kind has none.
 	Updated time.Time
+	// Transitioned is when the condition's status last changed, which the end of a
+	// pause does too: a rollout that was complete before looks as if it were then.
+	Transitioned time.Time
+	// Started is the startTime of a Job.
+	Started time.Time
 }
 
 // Revision is a pod template that the workload had: a ReplicaSet or a
@@ -87,6 +131,9 @@ type Revision struct {
 	// Template is a digest of the pod template without the restartedAt
 	// annotation and the hash label. It is compared, never written.
 	Template string
+	// Fields are the fields of the pod template; none when they are too many to
+	// be kept, or not known.
+	Fields Fields
 	// RestartedAt is the template's kubectl.kubernetes.io/restartedAt.
 	RestartedAt time.Time
 	Containers  []Container
@@ -97,6 +144,17 @@ type Revision struct {
 	// zero, or an earlier time that an earlier look was told under the same Number;
 	// zero when no Event said so.
 	ScaledUp time.Time
+}
+
+// Fields are the fields of a pod template by path, each with a digest of its value
+// that is good for one look: it is compared, never written. The restartedAt
+// annotation and the hash label are not among them.
+type Fields struct {
+	// Paths are spelled like Kubernetes' field paths, with names in brackets:
+	// spec.containers[app].env[TIMEOUT]. Templates with the same ones share them,
+	// and they are not to be changed.
+	Paths   []string
+	Digests []uint64
 }
 
 // Container is a container of a pod template with the image that runs.

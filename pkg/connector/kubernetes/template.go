@@ -26,29 +26,29 @@ type template struct {
 	digest      string
 	restartedAt time.Time
 	containers  []record.Container
+	fields      record.Fields
 }
 
 // cutTemplate digests the template without what a restart or the controller
-// itself writes into it. The digest stays in memory: it is only compared.
-func cutTemplate(t *corev1.PodTemplateSpec) template {
+// itself writes into it, and its fields one by one. The digests stay in memory:
+// they are only compared.
+func cutTemplate(t *corev1.PodTemplateSpec, reader *templateReader) template {
 	bare := *t
 	bare.Annotations = without(t.Annotations, restartedAtAnnotation)
 	bare.Labels = without(t.Labels, podTemplateHashLabel)
-	raw, err := bare.Marshal() // maps in the order of their keys
-	if err != nil {
-		raw = nil // cannot happen for what was just decoded; no digest equals none
-	}
+	raw := reader.marshal(&bare)
 	sum := sha256.Sum256(raw)
 	return template{
 		digest:      hex.EncodeToString(sum[:]),
 		restartedAt: restartedAt(t.Annotations),
 		containers:  containers(&t.Spec),
+		fields:      reader.read(raw),
 	}
 }
 
 // cutRawTemplate does the same for the patch that a ControllerRevision holds.
 // ok is false when there is no pod template in it.
-func cutRawTemplate(raw []byte) (template, bool) {
+func cutRawTemplate(raw []byte, reader *templateReader) (template, bool) {
 	var typed struct {
 		Spec struct {
 			Template *corev1.PodTemplateSpec `json:"template"`
@@ -57,7 +57,7 @@ func cutRawTemplate(raw []byte) (template, bool) {
 	if len(raw) == 0 || json.Unmarshal(raw, &typed) != nil || typed.Spec.Template == nil {
 		return template{}, false
 	}
-	return cutTemplate(typed.Spec.Template), true
+	return cutTemplate(typed.Spec.Template, reader), true
 }
 
 func without(m map[string]string, key string) map[string]string {

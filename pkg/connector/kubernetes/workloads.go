@@ -59,15 +59,25 @@ func (c *collection) takeDaemonSet(j *job, d *appsv1.DaemonSet) error {
 	return nil
 }
 
+// templates gives the reader of a list. Of one list are all revisions of a
+// workload, and it is read by one goroutine.
+func (c *collection) templates(j *job) *templateReader {
+	if j.templates == nil {
+		c.layoutOnce.Do(func() { c.layout = newLayout() })
+		j.templates = newTemplateReader(c.layout)
+	}
+	return j.templates
+}
+
 func (c *collection) takeReplicaSet(j *job, rs *appsv1.ReplicaSet) error {
-	if r, ok := cutReplicaSet(rs); ok {
+	if r, ok := cutReplicaSet(rs, c.templates(j)); ok {
 		j.revisions = append(j.revisions, r)
 	}
 	return nil
 }
 
 func (c *collection) takeControllerRevision(j *job, cr *appsv1.ControllerRevision) error {
-	if r, ok := cutControllerRevision(cr); ok {
+	if r, ok := cutControllerRevision(cr, c.templates(j)); ok {
 		j.revisions = append(j.revisions, r)
 	}
 	return nil
@@ -229,19 +239,19 @@ func daemonSetState(d *appsv1.DaemonSet) record.RolloutState {
 
 // cutReplicaSet takes what the rollout history needs; ok is false for one that
 // is no revision of anything, or has no number yet.
-func cutReplicaSet(rs *appsv1.ReplicaSet) (revision, bool) {
+func cutReplicaSet(rs *appsv1.ReplicaSet, templates *templateReader) (revision, bool) {
 	owner := metav1.GetControllerOf(rs)
 	number, err := strconv.ParseInt(rs.Annotations[revisionAnnotation], 10, 64)
 	if owner == nil || owner.Kind != "Deployment" || err != nil || number < 1 {
 		return revision{}, false
 	}
-	t := cutTemplate(&rs.Spec.Template)
+	t := cutTemplate(&rs.Spec.Template, templates)
 	return revision{
 		owner: owner.UID, namespace: rs.Namespace,
 		Revision: record.Revision{
 			Name: rs.Name, UID: string(rs.UID), Number: number,
 			Former:  formerNumbers(rs.Annotations[revisionHistoryAnnotation], number),
-			Created: rs.CreationTimestamp.UTC(), Template: t.digest, RestartedAt: t.restartedAt, Containers: t.containers,
+			Created: rs.CreationTimestamp.UTC(), Template: t.digest, RestartedAt: t.restartedAt, Containers: t.containers, Fields: t.fields,
 		},
 	}, true
 }
@@ -269,12 +279,12 @@ func formerNumbers(s string, number int64) []int64 {
 	return former[max(0, len(former)-maxFormer):]
 }
 
-func cutControllerRevision(cr *appsv1.ControllerRevision) (revision, bool) {
+func cutControllerRevision(cr *appsv1.ControllerRevision, templates *templateReader) (revision, bool) {
 	owner := metav1.GetControllerOf(cr)
 	if owner == nil || cr.Revision < 1 || owner.Kind != "StatefulSet" && owner.Kind != "DaemonSet" {
 		return revision{}, false
 	}
-	t, ok := cutRawTemplate(cr.Data.Raw)
+	t, ok := cutRawTemplate(cr.Data.Raw, templates)
 	if !ok {
 		return revision{}, false
 	}
@@ -286,7 +296,7 @@ func cutControllerRevision(cr *appsv1.ControllerRevision) (revision, bool) {
 		owner: owner.UID, namespace: cr.Namespace, hash: hash,
 		Revision: record.Revision{
 			Name: cr.Name, UID: string(cr.UID), Number: cr.Revision, Created: cr.CreationTimestamp.UTC(),
-			Template: t.digest, RestartedAt: t.restartedAt, Containers: t.containers,
+			Template: t.digest, RestartedAt: t.restartedAt, Containers: t.containers, Fields: t.fields,
 		},
 	}, true
 }
