@@ -242,7 +242,7 @@ func upgradeState(raw []byte) ([]byte, error) {
 					return nil, errNotState
 				}
 			}
-			text = appendObject(text, uid, name, service, facts)
+			text = appendObject(text, packUID(uid), name, service, facts)
 		}
 	}
 	return text, nil
@@ -263,23 +263,13 @@ func appendLook(text []byte, kind, namespace string, at time.Time) []byte {
 // sameName stands for a service that is called like its object.
 const sameName = "="
 
+// appendObject writes the line of an object with a packed uid.
 func appendObject(text []byte, uid, name, service string, facts []byte) []byte {
 	if service == name && name != "" {
 		service = sameName
 	}
-	text = append(append(append(append(append(text, packUID(uid)...), '\t'), name...), '\t'), service...)
+	text = append(append(append(append(append(text, uid...), '\t'), name...), '\t'), service...)
 	return append(append(append(text, '\t'), facts...), '\n')
-}
-
-// objectSize is how many bytes appendObject takes.
-func objectSize(uid, name, service string, facts int) int {
-	if service == name && name != "" {
-		service = sameName
-	}
-	if isUID(uid) {
-		uid = uid[:packed]
-	}
-	return len(uid) + len(name) + len(service) + facts + 4
 }
 
 // oneLine says that a field can stand in a line of the state. The API server
@@ -412,98 +402,111 @@ func (st state) remember(keeps []keepsake, looked glances, limit int) ([]byte, f
 			text = append(appendLook(text, l.kind, l.namespace, l.at), st.text[l.begin:l.end]...)
 		}
 	}
-	keeps = slices.DeleteFunc(slices.Clone(keeps), func(k keepsake) bool {
-		o := k.object
+	forms := make([]form, 0, len(keeps))
+	for i := range keeps {
+		k := &keeps[i]
+		o := &k.object
 		_, whole := looked(o.Kind, o.Namespace)
-		if !whole || kept[[2]string{o.Kind, o.Namespace}] {
-			return true
-		}
-		if o.UID == "" || !oneLine(o.UID) || !oneLine(o.Name) || !oneLine(k.service) || !oneLine(o.Namespace) {
+		switch {
+		case !whole || kept[[2]string{o.Kind, o.Namespace}]:
+		case o.UID == "" || !oneLine(o.UID) || !oneLine(o.Name) || !oneLine(k.service) || !oneLine(o.Namespace):
 			lost.objects++
-			return true
+		default:
+			forms = append(forms, form{keepsake: k})
 		}
-		return false
-	})
-	if limit -= carried; len(keeps) > limit {
-		slices.SortFunc(keeps, func(a, b keepsake) int {
+	}
+	if limit -= carried; len(forms) > limit {
+		slices.SortFunc(forms, func(a, b form) int {
 			return cmp.Or(b.created.Compare(a.created), compareObjects(a.object, b.object))
 		})
-		lost.objects += len(keeps) - limit
-		keeps = keeps[:limit]
+		lost.objects += len(forms) - limit
+		forms = forms[:limit]
 	}
-	slices.SortFunc(keeps, func(a, b keepsake) int { return compareObjects(a.object, b.object) })
-	text, lost = appendKeepsakes(text, keeps, looked, lost)
-	return text, lost, nil
+	for i := range forms {
+		f := &forms[i]
+		f.uid, f.full, f.short = packUID(f.object.UID), encodeFacts(f.facts), encodeFacts(f.brief)
+	}
+	slices.SortFunc(forms, func(a, b form) int { return compareObjects(a.object, b.object) })
+	return appendForms(text, forms, looked, &lost), lost, nil
 }
 
-// form is how an object is written: with facts, brief ones, or none.
-type form struct{ facts, brief []byte }
+// form is a keepsake as it is written: with facts in full, short ones, or none.
+type form struct {
+	*keepsake
+	uid         string // packed
+	full, short []byte
+}
 
-// appendKeepsakes writes the objects, in the order of their looks. Large facts
-// may use what small ones leave; where that is not enough the largest are
-// written in brief.
-func appendKeepsakes(text []byte, keeps []keepsake, looked glances, lost forgotten) ([]byte, forgotten) {
-	forms := make([]form, len(keeps))
-	for i, k := range keeps {
-		forms[i] = form{encodeFacts(k.facts), encodeFacts(k.brief)}
+// fit gives the largest form of the object that takes no more bytes than bound.
+// A size of zero says that there is none.
+func (f *form) fit(bound int) (size int, service string, facts []byte) {
+	size = len(f.uid) + len(f.object.Name) + len("\t\t\t\n")
+	if service = f.service; service == f.object.Name {
+		service = sameName
 	}
-	bound := 0
-	for _, bound = range []int{2000, 1000, 700, 500, 400, 350, 300, 250, 220, maxRemembered} {
-		total := 0
-		eachForm(keeps, forms, bound, func(_ int, _ bool, size int, _ string, _ []byte) { total += size })
-		if total <= maxRemembered*len(keeps) {
-			break
-		}
+	switch size += len(service); {
+	case size+len(f.full) <= bound:
+		return size + len(f.full), service, f.full
+	case size+len(f.short) <= bound:
+		return size + len(f.short), service, f.short
+	case size <= bound:
+		return size, service, nil
+	case size-len(service) <= bound:
+		return size - len(service), "", nil
 	}
-	eachForm(keeps, forms, bound, func(i int, first bool, size int, service string, facts []byte) {
-		o := keeps[i].object
-		if first {
-			g, _ := looked(o.Kind, o.Namespace)
-			text = appendLook(text, o.Kind, o.Namespace, g.began)
-		}
-		switch {
-		case size == 0:
-			lost.objects++
-			return
-		case len(facts) != len(forms[i].facts), service != keeps[i].service:
-			lost.facts++
-		}
-		text = appendObject(text, o.UID, o.Name, service, facts)
-	})
-	return text, lost
+	return 0, "", nil
 }
 
 // lookSize is how many bytes appendLook takes beyond kind and namespace, at most.
 const lookSize = len("=\t\t2006-01-02T15:04:05.000000000Z\n")
 
-// eachForm gives of each object the largest form that takes no more than bound
-// bytes, among them the line of a look that begins with it. A size of zero leaves
-// the object out.
-func eachForm(keeps []keepsake, forms []form, bound int, yield func(i int, first bool, size int, service string, facts []byte)) {
+// eachForm gives of each object the largest form that takes no more than bound bytes,
+// among them the line of a look that begins with it.
+func eachForm(forms []form, bound int, yield func(f *form, first bool, size int, service string, facts []byte)) {
 	var kind, namespace string
-	for i, k := range keeps {
-		o, f := k.object, forms[i]
-		first := o.Kind != kind || o.Namespace != namespace
-		head := 0
+	for i := range forms {
+		f := &forms[i]
+		head, first := 0, f.object.Kind != kind || f.object.Namespace != namespace
 		if first {
-			head = lookSize + len(o.Kind) + len(o.Namespace)
+			head = lookSize + len(f.object.Kind) + len(f.object.Namespace)
 		}
-		size := func(service string, facts []byte) int { return head + objectSize(o.UID, o.Name, service, len(facts)) }
-		switch {
-		case size(k.service, f.facts) <= bound:
-			yield(i, first, size(k.service, f.facts), k.service, f.facts)
-		case size(k.service, f.brief) <= bound:
-			yield(i, first, size(k.service, f.brief), k.service, f.brief)
-		case size(k.service, nil) <= bound:
-			yield(i, first, size(k.service, nil), k.service, nil)
-		case size("", nil) <= bound:
-			yield(i, first, size("", nil), "", nil)
-		default:
-			yield(i, false, 0, "", nil)
-			continue
+		size, service, facts := f.fit(bound - head)
+		if size > 0 {
+			kind, namespace = f.object.Kind, f.object.Namespace
+			size += head
 		}
-		kind, namespace = o.Kind, o.Namespace
+		yield(f, first, size, service, facts)
 	}
+}
+
+// appendForms writes the objects, in the order of their looks. Large facts may
+// use what small ones leave; where that is not enough the largest are written in
+// short.
+func appendForms(text []byte, forms []form, looked glances, lost *forgotten) []byte {
+	bound, total := 0, 0
+	for _, bound = range []int{2000, 1000, 700, 500, 400, 350, 300, 250, 220, maxRemembered} {
+		total = 0
+		eachForm(forms, bound, func(_ *form, _ bool, size int, _ string, _ []byte) { total += size })
+		if total <= maxRemembered*len(forms) {
+			break
+		}
+	}
+	text = slices.Grow(text, total)
+	eachForm(forms, bound, func(f *form, first bool, size int, service string, facts []byte) {
+		if size == 0 {
+			lost.objects++
+			return
+		}
+		if first {
+			g, _ := looked(f.object.Kind, f.object.Namespace)
+			text = appendLook(text, f.object.Kind, f.object.Namespace, g.began)
+		}
+		if len(facts) != len(f.full) || service == "" && f.service != "" {
+			lost.facts++
+		}
+		text = appendObject(text, f.uid, f.object.Name, service, facts)
+	})
+	return text
 }
 
 // encodeFacts writes facts in one line; what cannot be is left out.
