@@ -13,7 +13,8 @@ var config []byte
 //   - x-rcactl-type: duration, path or secret-ref; decides who reads the text
 //     and how problems with it are worded
 //   - x-rcactl-wants: what a pattern asks for, in words
-//   - x-rcactl-broad, x-rcactl-broad-says: a value that is legal and warned of
+//   - x-rcactl-broad: values that are legal and warned of, as a mapping of patterns
+//     to what is said
 //   - x-rcactl-connector, x-rcactl-also: the name of a connector type and what
 //     people call it as well
 func Config() []byte { return config }

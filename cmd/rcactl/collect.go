@@ -39,6 +39,10 @@ func newCollect(sys *System, opts *options) *cobra.Command {
 Asks every configured source, once and read-only, what changed and what hurt in a
 window of time. Without a config it takes the cluster that kubectl would take.
 
+With --dump it reads what "kubectl get -o json", "kubectl cluster-info dump", "oc adm
+must-gather" or a support bundle recorded, and asks no cluster. --since then counts
+back from when the recording was made.
+
 Without --since, --from or --to the window reaches from where the last run ended
 (its cursor) to now, and the cursor moves. With them it is exactly the window that
 you name, and no cursor moves.
@@ -48,8 +52,10 @@ manifest.json and its signature. Its path is the only line on stdout.`,
 			exitComplete, exitFailed, exitUsage, exitPartial, exitUnverified, exitInterrupted),
 		Example: `  rcactl collect --since 2h
   rcactl collect --from "2026-01-31 14:00" --to "2026-01-31 15:30" --namespace shop
+  rcactl collect --since 30m --selector team=payments,env!=dev
   rcactl collect --config /etc/rcactl/config.yaml --state /var/lib/rcactl   as a CronJob
-  rcactl collect --since 1h --output json | jq .outcome`,
+  rcactl collect --since 1h --output json | jq .outcome
+  rcactl collect --dump must-gather.tar.gz --since 6h`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), sys, opts) },
 	}
@@ -102,7 +108,7 @@ func (f *collectFlags) run(ctx context.Context, sys *System, opts *options) erro
 		return fail(exitFailed, err, "")
 	}
 	if explicit {
-		o.Window = &w
+		o.Window, o.Relative = &w, f.since != ""
 	}
 	o.Scope.Services = f.services
 	o.RunsDir = s.runsDir(sys, f.out)
@@ -244,9 +250,11 @@ func printTrouble(w io.Writer, out collect.Outcome) {
 func printCoverage(p *printer, out collect.Outcome) {
 	var failed, short, notes []string
 	for _, src := range out.Statement.Predicate.Sources {
+		short = append(short, notRead(src)...)
 		for _, st := range src.Streams {
 			text := src.Name + " " + st.Name
 			switch {
+			case st.Status == manifest.StatusSkipped, st.Status == manifest.StatusComplete && len(st.Missing) > 0:
 			case st.Status != manifest.StatusComplete:
 				failed = append(failed, text+", "+string(st.Status)+": "+st.Reason)
 				for _, m := range st.Missing {
@@ -269,6 +277,34 @@ func printCoverage(p *printer, out collect.Outcome) {
 		p.sentence("  ", gap)
 	}
 	p.line("")
+}
+
+// notRead names the streams that were left out without a gap, in a line for each
+// reason.
+func notRead(src manifest.Source) []string {
+	const noGrant = "no grant; rcactl collect --plan shows the rules"
+	streams := map[string][]string{}
+	var reasons []string
+	for _, st := range src.Streams {
+		name, why := st.Name, st.Reason
+		switch {
+		case st.Status == manifest.StatusComplete && len(st.Missing) > 0:
+			name, why = name+" in part", noGrant
+		case st.Status != manifest.StatusSkipped:
+			continue
+		case len(st.Missing) > 0:
+			why = noGrant
+		}
+		if streams[why] == nil {
+			reasons = append(reasons, why)
+		}
+		streams[why] = append(streams[why], name)
+	}
+	lines := make([]string, 0, len(reasons))
+	for _, why := range reasons {
+		lines = append(lines, fmt.Sprintf("%s not read: %s (%s)", src.Name, strings.Join(streams[why], ", "), why))
+	}
+	return lines
 }
 
 // runSummary is what --output json prints of a run.

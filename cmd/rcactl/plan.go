@@ -35,16 +35,39 @@ func (s *setup) printPlan(ctx context.Context, sys *System, opts *options) error
 	for _, src := range plan {
 		p.line("%s %s", p.title.Render(src.Name), clean(src.Error))
 		rows := grantRows("identity", src.Identity)
+		var optional []connector.Stream
 		for _, stream := range src.Streams {
-			rows = append(rows, grantRows(stream.Name, stream.Needs)...)
+			name := stream.Name
+			if stream.Optional {
+				name += " *"
+				optional = append(optional, stream)
+			}
+			rows = append(rows, grantRows(name, stream.Needs)...)
 		}
 		p.table("  ", rows)
+		printOptional(p, optional)
 		for _, never := range src.NeverReads {
 			p.sentence("  ", "never reads "+never)
 		}
 	}
 	_, err := fmt.Fprintln(opts.people(sys), "Nothing was asked.")
 	return err
+}
+
+// printOptional says what to add for the streams that are read only where the
+// credential may.
+func printOptional(p *printer, streams []connector.Stream) {
+	if len(streams) == 0 {
+		return
+	}
+	p.sentence("  ", "* is read where the credential may, and a run without it is complete. To give it:")
+	for _, stream := range streams {
+		for _, g := range stream.Needs {
+			if g.Rule != "" {
+				p.line("    %s", clean(g.Rule))
+			}
+		}
+	}
 }
 
 // grantRows is a row a request: what for, verb, what, where.

@@ -26,6 +26,9 @@ type setupFlags struct {
 	// Keys of connector configs that can be set by flags people know from kubectl.
 	kubeconfig, context string
 	namespaces          []string
+	selector            string
+	// dump is a recording, which is read in place of a cluster.
+	dump string
 }
 
 func (f *setupFlags) add(cmd *cobra.Command) {
@@ -33,9 +36,11 @@ func (f *setupFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.config, "config", "", "config file (default: $RCACTL_CONFIG, ./rcactl.yaml, the user's config folder)")
 	flags.StringVar(&f.state, "state", "", "folder for cursors, keys and the ledger (default: the user's state folder)")
 	flags.StringSliceVar(&f.connectors, "connector", nil, "only these connectors, by type or type/name; may be repeated")
+	flags.StringVar(&f.dump, "dump", "", "read a recording of a cluster (folder, file, .tar.gz) and ask nobody")
 	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig file (default: as kubectl finds it)")
 	flags.StringVar(&f.context, "context", "", "context of the kubeconfig (default: the current one)")
-	flags.StringSliceVarP(&f.namespaces, "namespace", "n", nil, "namespaces to read, \"*\" for all (default: the context's); may be repeated")
+	flags.StringSliceVarP(&f.namespaces, "namespace", "n", nil, "namespaces to read, \"*\" for all, team-* for some (default: the context's); may be repeated")
+	flags.StringVarP(&f.selector, "selector", "l", "", "only workloads with these labels and what belongs to them: team=payments,env!=dev")
 }
 
 // overrides are the keys that flags set.
@@ -49,6 +54,12 @@ func (f *setupFlags) overrides() map[string][]string {
 	}
 	if len(f.namespaces) > 0 {
 		set["namespaces"] = f.namespaces
+	}
+	if f.selector != "" {
+		set["label_selector"] = []string{f.selector}
+	}
+	if f.dump != "" {
+		set["from"] = []string{f.dump}
 	}
 	return set
 }
@@ -122,6 +133,9 @@ func (f *setupFlags) find(sys *System) (config.Found, error) {
 func (f *setupFlags) setup(ctx context.Context, sys *System, opts *options) (*setup, error) {
 	registry := builtin.Registry()
 	s := &setup{build: sys.Build, env: f.env(sys, opts)}
+	if f.dump = sys.abs(f.dump); f.dump != "" && (f.kubeconfig != "" || f.context != "") {
+		return nil, fail(exitUsage, errors.New("--dump cannot be combined with --kubeconfig or --context: a recording is read and not a cluster"), "choose one")
+	}
 	found, err := f.find(sys)
 	if err != nil {
 		return nil, fail(exitUsage, err, "")
@@ -213,6 +227,9 @@ func (f *setupFlags) choose(registry *connector.Registry, s *setup) error {
 		}
 		s.sources = append(s.sources, src)
 	}
+	if f.dump != "" && len(s.sources) > 1 {
+		return fail(exitUsage, fmt.Errorf("--dump is one recording, and %d sources would read it", len(s.sources)), "choose one with --connector")
+	}
 	return nil
 }
 
@@ -231,8 +248,8 @@ func (f *setupFlags) checkConnectors(registry *connector.Registry, instances []c
 	return nil
 }
 
-// source applies the flags to one instance. A run of chosen namespaces is one of its
-// own, which leaves the cursor alone.
+// source applies the flags to one instance. A run of chosen namespaces or labels is
+// one of its own, which leaves the cursor alone.
 func (f *setupFlags) source(s *setup, instance config.Instance) (collect.Source, error) {
 	cfg, ok := instance.Config.(connector.Config)
 	if !ok {
@@ -241,7 +258,7 @@ func (f *setupFlags) source(s *setup, instance config.Instance) (collect.Source,
 	src := collect.Source{Name: instance.Key, Type: instance.Type, Config: cfg}
 	if setter, ok := cfg.(connector.Setter); ok {
 		for key, values := range f.overrides() {
-			if setter.Set(key, values...) && key == "namespaces" {
+			if setter.Set(key, values...) && (key == "namespaces" || key == "label_selector" || key == "from") {
 				src.Narrowed = true
 			}
 		}
@@ -254,7 +271,7 @@ func (f *setupFlags) source(s *setup, instance config.Instance) (collect.Source,
 		switch {
 		case err == nil:
 			s.found = append(s.found, instance.Key+": "+what)
-		case s.where == "":
+		case s.where == "" || f.dump != "":
 			return collect.Source{}, fail(exitUsage, fmt.Errorf("%s: %w", instance.Key, err), "")
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,6 +30,8 @@ type kubernetes struct {
 	Kubeconfig    string   `yaml:"kubeconfig"`
 	Context       string   `yaml:"context"`
 	Namespaces    []string `yaml:"namespaces"`
+	Exclude       []string `yaml:"exclude_namespaces"`
+	Selector      string   `yaml:"label_selector"`
 	ClusterID     string   `yaml:"cluster_id"`
 	ServiceLabels []string `yaml:"service_labels"`
 	Streams       []string `yaml:"streams"`
@@ -50,6 +53,14 @@ func (k *kubernetes) Validate() error {
 		if ns == "*" && len(k.Namespaces) > 1 {
 			errs = append(errs, fieldError{fmt.Sprintf("namespaces[%d]", i), `"*" stands beside other namespaces, which it includes`, `write "*" alone, or only names`})
 		}
+	}
+	for i, ns := range k.Exclude {
+		if slices.Contains(k.Namespaces, ns) {
+			errs = append(errs, fieldError{fmt.Sprintf("exclude_namespaces[%d]", i), fmt.Sprintf("%q stands in namespaces too", ns), "remove it from one of them"})
+		}
+	}
+	if strings.HasSuffix(k.Selector, " in payments") { // the real one parses it
+		errs = append(errs, fieldError{"label_selector", "this is not a label selector", "as kubectl takes it, for example team=payments,env!=dev"})
 	}
 	return errors.Join(errs...)
 }

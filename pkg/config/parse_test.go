@@ -39,6 +39,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 			Key: "kubernetes", Type: "kubernetes", Line: 4, Column: 3,
 			Config: &kubernetes{
 				Kubeconfig: "/etc/rcactl/kubeconfig", Context: "prod", Namespaces: []string{"shop", "payments"}, ClusterID: "prod-eu1",
+				Exclude: []string{"payments-test", "sandbox-*"}, Selector: "team in (payments, shop),env!=dev",
 				ServiceLabels: []string{"app.kubernetes.io/name", "team.example/service"}, Streams: []string{"workloads", "events"},
 				MaxObjects: 5000, PageSize: 100, QPS: 2.5, Burst: 10,
 			},
@@ -303,7 +304,7 @@ connectors:
   kubernetes:
     # Context of the kubeconfig. Without it: the current one.
     context: prod
-    # Namespaces to read. Without it: the namespace of the context or of the ServiceAccount. "*" reads all and needs a ClusterRole.
+    # Namespaces to read. Without it: the namespace of the context or of the ServiceAccount. "*" reads all; a pattern such as team-* lists all and keeps those that fit. Both need a ClusterRole.
     namespaces: shop
 `
 	if diff := cmp.Diff(want, string(got)); diff != "" {

@@ -23,7 +23,7 @@ func TestPointerTokens(t *testing.T) {
 func TestAnnotationsAreKnown(t *testing.T) {
 	known := map[string][]string{
 		"x-rcactl-type": {"duration", "path", "secret-ref"}, "x-rcactl-wants": nil, "x-rcactl-broad": nil,
-		"x-rcactl-broad-says": nil, "x-rcactl-connector": nil, "x-rcactl-also": nil,
+		"x-rcactl-connector": nil, "x-rcactl-also": nil,
 	}
 	var walk func(at string, v any)
 	walk = func(at string, v any) {

@@ -2,6 +2,9 @@ package config
 
 import (
 	"errors"
+	"maps"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/rcactl/rcactl/pkg/secret"
@@ -27,8 +30,18 @@ func (s *schema) check(c *collector, n *node, k keywords, at path) {
 		}
 	case isText:
 		c.typed(k.text("x-rcactl-type"), n, at)
-		if broad := k.text("x-rcactl-broad"); broad != "" && n.text == broad {
-			c.add(ruleBroadScope, n.pos, at, "", "%s", k.text("x-rcactl-broad-says"))
+		c.broad(n, k, at)
+	case isBool:
+		c.broad(n, k, at)
+	}
+}
+
+// broad warns of a value that is legal and reads more than most need.
+func (c *collector) broad(n *node, k keywords, at path) {
+	says := k.object("x-rcactl-broad")
+	for _, pattern := range slices.Sorted(maps.Keys(says)) {
+		if re, err := regexp.Compile(pattern); err == nil && re.MatchString(n.text) {
+			c.add(ruleBroadScope, n.pos, at, "", "%s", says[pattern])
 		}
 	}
 }

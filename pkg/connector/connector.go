@@ -62,6 +62,9 @@ type Identity struct {
 	Version string
 	// Skew is how far the source's clock was ahead of ours.
 	Skew Skew
+	// AsOf says that the source is a recording, of which the present is this time:
+	// nothing later can be asked of it. Zero for a source that is live.
+	AsOf time.Time
 }
 
 // Config is the decoded configuration of one instance, and its constructor.
@@ -245,6 +248,9 @@ type Stream struct {
 	// Needs lists the grants, one for each namespace that the config means;
 	// Namespace is empty for all of them at once.
 	Needs []Grant `json:"needs"`
+	// Optional says that the stream is read where the credential may, and that a
+	// run without it is complete.
+	Optional bool `json:"optional,omitempty"`
 	// Incremental says whether the stream continues from a cursor.
 	Incremental bool `json:"incremental"`
 	// Overlap is how far back an incremental run looks for late data, in
@@ -258,9 +264,10 @@ type Health struct {
 	// Version is the source's own version, for example v1.37.1.
 	Version string
 	Skew    Skew
-	// Missing lists grants that the config needs and the credential lacks;
-	// Excess lists grants that it has and nobody needs.
-	Missing, Excess []Grant
+	// Missing lists grants that the config needs and the credential lacks, Optional
+	// those without which an optional stream is left out; Excess lists grants that
+	// it has and nobody needs.
+	Missing, Optional, Excess []Grant
 	// Err says why the source is not usable; nil when it is.
 	Err error
 }
