@@ -77,6 +77,8 @@ type collection struct {
 	oldest time.Time
 	// choice is what a label selector leaves; nil is everything.
 	choice *choice
+	// fold gathers the Events of troubles that pods have.
+	fold *folding
 	// done says which streams gave all their records away.
 	done  map[string]bool
 	notes []string
@@ -164,6 +166,9 @@ func (c *collection) plan() {
 // runJobs runs the lists, some side by side. Its error is one that ends the
 // whole source.
 func (c *collection) runJobs(ctx context.Context) error {
+	if c.api.recording != nil {
+		return c.replayJobs(ctx)
+	}
 	c.review(ctx)
 	slots := make(chan struct{}, parallel)
 	panics := make(chan any, len(c.jobs))
@@ -227,6 +232,8 @@ func (c *collection) usable() error {
 		return nil
 	case first != nil:
 		return first
+	case c.api.recording != nil:
+		return c.emptyRecording()
 	case !slices.ContainsFunc(c.jobs, func(j *job) bool { return j.refused }):
 		return nil // the cluster has none of these kinds
 	}
@@ -309,25 +316,30 @@ func (c *collection) emitOthers(ctx context.Context, j *joined, settings []setti
 	if err := c.emitSettings(ctx, j, settings); err != nil {
 		return err
 	}
-	for _, p := range j.ordered {
-		for _, sig := range p.signals {
-			sig.Service = j.serviceOfPod(p)
-			if err := c.give(ctx, sig, sig.Object, sig.Service); err != nil {
-				return err
-			}
-		}
-	}
-	c.done[record.StreamPods] = true
-	return nil
+	return c.emitPods(ctx, j, false)
 }
 
-// streamEvents lists the other Events and emits them as they come.
+// streamEvents lists the other Events and emits them as they come, but for those
+// that tell of the same as the status of a pod: see fold.go.
 func (c *collection) streamEvents(ctx context.Context, j *joined) error {
+	c.fold = newFolding(j.ordered)
+	err := c.readEvents(ctx, j)
+	if c.fold.refused {
+		return err
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		ctx = context.WithoutCancel(ctx) // what was read is there to be given
+	}
+	if failed := c.emitFolded(ctx, j); err == nil {
+		err = failed
+	}
+	return err
+}
+
+func (c *collection) readEvents(ctx context.Context, j *joined) error {
 	if !slices.Contains(c.config.streams(), record.StreamEvents) {
 		return nil
 	}
-	asked := c.req.WindowOf(record.StreamEvents)
-	start := asked.Start.Add(-seriesLag - lateData)
 	for _, first := range slices.Clone(c.jobs) {
 		if first.stream != record.StreamEvents {
 			continue
@@ -340,18 +352,7 @@ func (c *collection) streamEvents(ctx context.Context, j *joined) error {
 			l.refused, l.err = first.refused, first.err
 			continue
 		}
-		err := list(ctx, c.api, &l.listing, func() *corev1.EventList { return &corev1.EventList{} }, func(p *corev1.EventList) []corev1.Event { return p.Items }, func(e *corev1.Event) error {
-			began, last, _ := eventTimes(e)
-			c.see(last)
-			if last.Before(start) || !began.Before(asked.End) {
-				return nil
-			}
-			sig, ok := c.cutEvent(e, j)
-			if !ok || !c.wants(sig, sig.Object, sig.Service) {
-				return nil
-			}
-			return c.emit(sig)
-		})
+		err := list(ctx, c.api, &l.listing, func() *corev1.EventList { return &corev1.EventList{} }, func(p *corev1.EventList) []corev1.Event { return p.Items }, func(e *corev1.Event) error { return c.takeEvent(j, e) })
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/rcactl/rcactl/pkg/record"
+	"github.com/rcactl/rcactl/pkg/window"
 )
 
 // Two lists of Events that share none: scalings are needed for the workloads,
@@ -36,6 +37,32 @@ func (c *collection) takeScaling(j *job, e *corev1.Event) error {
 		j.scalings[owner] = append(j.scalings[owner], all...)
 	}
 	return nil
+}
+
+// takeEvent passes one of the other Events on, or keeps it for the trouble that it
+// belongs to.
+func (c *collection) takeEvent(j *joined, e *corev1.Event) error {
+	w := c.eventWindow()
+	began, last, _ := eventTimes(e)
+	c.see(last)
+	if !began.Before(w.End) {
+		return nil
+	}
+	sig, ok := c.cutEvent(e, j)
+	if !ok || !c.wants(sig, sig.Object, sig.Service) || c.fold.take(&sig) || last.Before(w.Start) {
+		return nil
+	}
+	err := c.emit(sig)
+	c.fold.refused = err != nil
+	return err
+}
+
+// eventWindow is the window of Events, begun earlier by how late one may be written
+// down.
+func (c *collection) eventWindow() window.Window {
+	w := c.req.WindowOf(record.StreamEvents)
+	w.Start = w.Start.Add(-seriesLag - lateData)
+	return w
 }
 
 // deploymentController is what the writer of scalings calls itself.
@@ -97,31 +124,59 @@ func (s *source) cutEvent(e *corev1.Event, joined *joined) (record.Signal, bool)
 	if e.Type != corev1.EventTypeWarning && !isWellKnown(e.Reason) {
 		return record.Signal{}, false
 	}
-	first, last, count := eventTimes(e)
-	f := readMessage(e.Reason, e.Message)
+	if isCancelled(e.Reason, e.Message) {
+		return record.Signal{}, false
+	}
+	o := s.involved(e)
+	container := ""
+	if o.Kind == "Pod" {
+		container = containerOf(e.InvolvedObject.FieldPath)
+	}
+	p := joined.pods[o.UID]
+	handler := ""
+	if p != nil && container != "" {
+		handler = p.handler(container, e.Message)
+	}
+	f := readMessage(e.Reason, e.Message, handler)
 	reason := "Unknown"
 	if isEventReason(e.Reason) {
 		reason = e.Reason
 	}
+	first, last, count := eventTimes(e)
 	sig := record.Signal{
-		From: record.StreamEvents, Object: s.involved(e), Class: f.class, Detail: f.detail, Image: f.image,
-		Key: string(e.UID) + "/" + itoa(int64(count)), Reason: reason, Count: count, First: first, Last: last,
-	}
-	if sig.Object.Kind == "Pod" {
-		sig.Container = containerOf(e.InvolvedObject.FieldPath)
+		From: record.StreamEvents, Object: o, Class: f.class, Detail: f.detail, Facts: f.SignalFacts, Image: f.image, Container: container,
+		Key: string(e.UID) + "/" + itoa(int64(count)), Reason: reason, Reporter: reporterOf(e), Count: count, First: first, Last: last,
 	}
 	sig.Service = joined.serviceOf(sig.Object)
 	sig.Node = nodeOf(e, joined)
+	if p != nil {
+		sig.Posture = p.posture(&sig)
+	}
 	// The image of a message is a text that anybody can have written, unless the
 	// pod runs it.
-	p := joined.pods[sig.Object.UID]
 	switch {
-	case p == nil || f.class != record.SignalImagePull:
-		sig.Image = ""
+	case f.class != record.SignalImagePull:
+	case p == nil:
+		sig.Image, sig.Facts.Registry = "", ""
 	case !p.runs(sig.Image):
 		sig.Image = p.image(sig.Container)
+		sig.Facts.Registry = registryOf(sig.Image, "")
+	}
+	if sig.Facts.PreemptedBy == "" && f.detail == "preemption" && e.Related != nil && isUID(string(e.Related.UID)) {
+		sig.Facts.PreemptedBy = string(e.Related.UID)
 	}
 	return sig, true
+}
+
+// reporterOf is the component that wrote an event, as it names itself: anybody may
+// take that name.
+func reporterOf(e *corev1.Event) string {
+	for _, name := range [...]string{e.ReportingController, e.Source.Component} {
+		if isManager(name) {
+			return name
+		}
+	}
+	return ""
 }
 
 // involved names the object of an event. Whoever may create events chooses

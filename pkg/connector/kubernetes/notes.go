@@ -5,11 +5,14 @@ import (
 	"slices"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/rcactl/rcactl/pkg/record"
 )
 
 // writeNotes says what this look could not know.
 func (c *collection) writeNotes(j *joined) {
+	c.noteRecording()
 	c.noteIdentity()
 	c.noteScope()
 	c.noteEmpty()
@@ -20,6 +23,7 @@ func (c *collection) writeNotes(j *joined) {
 	if slices.Contains(streams, record.StreamPods) {
 		c.note("Container status is that of the moment of the look: of each container only the present state and the last end are known.")
 	}
+	c.noteNodeEvents(streams)
 	if slices.Contains(streams, record.StreamConfigMaps) {
 		c.note("Of ConfigMaps only the last change by each field manager is known, and not which keys it changed.")
 		locks := 0
@@ -63,14 +67,19 @@ func (c *collection) noteScope() {
 // exist is answered like one that is empty.
 func (c *collection) noteEmpty() {
 	for _, ns := range c.scope.namespaces {
-		whole, objects, standing := false, 0, 0
+		whole, objects, standing, admitted := false, 0, 0, 0
 		for _, j := range c.jobs {
 			if j.namespace == ns {
 				whole = whole || j.whole()
 				objects, standing = objects+j.objects, standing+j.standing
+				if !j.resource.cluster {
+					admitted += j.admitted
+				}
 			}
 		}
 		switch {
+		case ns == "" && whole && objects > 0 && admitted == 0:
+			c.note("No object that was read is in %s: is the name right?", c.where)
 		case ns == "" || !whole || objects > standing:
 		case standing > 0:
 			c.note("namespace %s holds nothing that is read but %s, which every namespace has: is it the one that was meant?", ns, rootCA)
@@ -103,5 +112,14 @@ func (c *collection) noteWorkloads(j *joined) {
 		c.note("1 workload keeps fewer than two old revisions (revisionHistoryLimit): its older rollouts cannot be seen.")
 	default:
 		c.note("%d workloads keep fewer than two old revisions (revisionHistoryLimit): their older rollouts cannot be seen.", short)
+	}
+}
+
+// noteNodeEvents says that Events of nodes were not seen: they are in one namespace.
+// Who asked for some services did not ask for nodes.
+func (c *collection) noteNodeEvents(streams []string) {
+	seen := slices.Contains(c.scope.namespaces, "") && c.scope.covers(metav1.NamespaceDefault) || slices.Contains(c.scope.namespaces, metav1.NamespaceDefault)
+	if slices.Contains(streams, record.StreamEvents) && !seen && len(c.req.Scope.Services) == 0 {
+		c.note("Events of nodes (not ready, rebooted, out of memory) are in the namespace default, which is not read: add it to namespaces to see them.")
 	}
 }

@@ -28,7 +28,12 @@ type pod struct {
 	own        record.Service
 	node       string
 	containers []record.Container
-	signals    []record.Signal
+	// demands is what each of the containers asks for, qos the class that the whole
+	// of it gives, request the memory that the pod requests.
+	demands []demand
+	qos     string
+	request int64
+	signals []record.Signal
 }
 
 // podKinds are the pods.
@@ -66,6 +71,7 @@ func (s *source) cutPod(p *corev1.Pod) pod {
 		out.ownerKind, out.ownerName, out.owner = owner.Kind, owner.Name, owner.UID
 	}
 	out.own, _ = s.labelled(p.Labels)
+	out.ask(p)
 	for _, status := range containerStatuses(p) {
 		for i := range out.containers {
 			if out.containers[i].Name == status.Name {
@@ -94,6 +100,10 @@ func podSignals(p *corev1.Pod, cut *pod) []record.Signal {
 		if sig.Container != "" && sig.Class == record.SignalImagePull {
 			sig.Image = cut.image(sig.Container)
 		}
+		if sig.Facts.Registry == "" && sig.Class == record.SignalImagePull {
+			sig.Facts.Registry = registryOf(sig.Image, "")
+		}
+		sig.Posture = cut.posture(&sig)
 		same := func(o record.Signal) bool {
 			return o.Container == sig.Container && o.Class == sig.Class && o.Key == sig.Key
 		}
@@ -102,16 +112,20 @@ func podSignals(p *corev1.Pod, cut *pod) []record.Signal {
 		}
 	}
 	since := unreadySince(p)
-	if p.Status.Phase == corev1.PodFailed && p.Status.Reason == "Evicted" {
-		at := conditionSince(p, corev1.DisruptionTarget, corev1.ConditionTrue)
-		if at.IsZero() {
-			at = since
-		}
-		add(record.Signal{Class: record.SignalEvicted, Reason: "Evicted", First: at, Last: at})
+	if sig, ok := evictedSignal(p, since); ok {
+		add(sig)
+	}
+	if refusedFor(p.Status.Reason) != "" && p.Status.Phase == corev1.PodFailed {
+		f := readMessage(p.Status.Reason, p.Status.Message, "")
+		add(record.Signal{Class: f.class, Detail: f.detail, Facts: f.SignalFacts, Reason: p.Status.Reason, First: since, Last: since})
 	}
 	for _, c := range p.Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
-			add(record.Signal{Class: record.SignalUnschedulable, Reason: c.Reason, First: c.LastTransitionTime.UTC(), Ongoing: true})
+			f := readMessage("FailedScheduling", c.Message, "")
+			add(record.Signal{
+				Class: record.SignalUnschedulable, Detail: f.detail, Facts: f.SignalFacts, Folded: true,
+				Reason: c.Reason, First: c.LastTransitionTime.UTC(), Ongoing: true,
+			})
 		}
 	}
 	for _, status := range containerStatuses(p) {
@@ -127,6 +141,30 @@ func podSignals(p *corev1.Pod, cut *pod) []record.Signal {
 		}
 	}
 	return out
+}
+
+// evictedSignal tells of a pod that was evicted, or is about to be. The condition
+// stays on a pod that went on running, so that it counts only on one that does not.
+func evictedSignal(p *corev1.Pod, since time.Time) (record.Signal, bool) {
+	at := conditionSince(p, corev1.DisruptionTarget, corev1.ConditionTrue)
+	reason, message := p.Status.Reason, p.Status.Message
+	switch {
+	case p.Status.Phase == corev1.PodFailed && isOneOf(reason, "Evicted", "Preempting", "Terminated", "NodeShutdown"):
+	case !at.IsZero() && (p.DeletionTimestamp != nil || p.Status.Phase == corev1.PodFailed):
+		for _, c := range p.Status.Conditions {
+			if c.Type == corev1.DisruptionTarget {
+				reason, message = c.Reason, ""
+			}
+		}
+	default:
+		return record.Signal{}, false
+	}
+	if at.IsZero() {
+		at = since
+	}
+	f := facts{}
+	f.readEviction(reason, cutText(message, maxMessage))
+	return record.Signal{Class: record.SignalEvicted, Detail: f.detail, Facts: f.SignalFacts, Reason: reason, First: at, Last: at, Folded: true}, true
 }
 
 // waitingClass sorts the reasons for which a container waits. Others, such as
@@ -156,11 +194,15 @@ func waitingSignal(status corev1.ContainerStatus, since time.Time, p *corev1.Pod
 	}
 	sig := record.Signal{
 		Class: class, Key: status.Name, Container: status.Name, Reason: waiting.Reason,
-		First: since, Ongoing: true, Restarts: new(status.RestartCount),
+		First: since, Ongoing: true, Restarts: new(status.RestartCount), Folded: true,
 	}
+	f := facts{class: class}
 	switch class {
 	case record.SignalImagePull:
-		sig.Detail = pullDetail(waiting.Message)
+		sig.Detail, sig.Facts.Registry = pullDetail(waiting.Message), registryOf(status.Image, waiting.Message)
+	case record.SignalContainerConfig:
+		f.readConfig(waiting.Message)
+		sig.Detail, sig.Facts = f.detail, f.SignalFacts
 	case record.SignalCrashLoop:
 		sig.Count, sig.First = status.RestartCount, crashingSince(status, since, p)
 		if last := status.LastTerminationState.Terminated; last != nil {
