@@ -231,27 +231,33 @@ func TestOwnNode(t *testing.T) {
 func TestCustomResources(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
-	for _, twice := range []string{"one test", "another at the same time"} {
-		t.Run(twice, func(t *testing.T) {
+	for _, k := range []struct{ test, group, version, kind, plural string }{
+		{"Argo CD", "argoproj.io", "v1alpha1", "Application", "applications"},
+		{"Argo CD in another test at the same time", "argoproj.io", "v1alpha1", "Application", "applications"},
+		{"Flux kustomize", "kustomize.toolkit.fluxcd.io", "v1", "Kustomization", "kustomizations"},
+		{"Flux helm", "helm.toolkit.fluxcd.io", "v2", "HelmRelease", "helmreleases"},
+		{"Flux source", "source.toolkit.fluxcd.io", "v1", "GitRepository", "gitrepositories"},
+	} {
+		t.Run(k.test, func(t *testing.T) {
 			t.Parallel()
-			apps := c.srv.InstallCRD(t, "argoproj.io", "v1alpha1", "Application", "applications", true)
+			kind := c.srv.InstallCRD(t, k.group, k.version, k.kind, k.plural, true)
 			client, err := dynamic.NewForConfig(c.srv.AdminConfig())
 			if err != nil {
 				t.Fatal(err)
 			}
 			app := &unstructured.Unstructured{Object: map[string]any{
-				"apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+				"apiVersion": kind.GroupVersion().String(), "kind": k.kind,
 				"metadata": map[string]any{"generateName": "shop-"},
 				"spec":     map[string]any{"source": map[string]any{"targetRevision": "v1.2.3"}},
 			}}
-			made, err := client.Resource(apps).Namespace(c.ns).Create(t.Context(), app, metav1.CreateOptions{})
+			made, err := client.Resource(kind).Namespace(c.ns).Create(t.Context(), app, metav1.CreateOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if err := unstructured.SetNestedField(made.Object, "Synced", "status", "sync", "status"); err != nil {
 				t.Fatal(err)
 			}
-			if made, err = client.Resource(apps).Namespace(c.ns).UpdateStatus(t.Context(), made, metav1.UpdateOptions{}); err != nil {
+			if made, err = client.Resource(kind).Namespace(c.ns).UpdateStatus(t.Context(), made, metav1.UpdateOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			revision, _, _ := unstructured.NestedString(made.Object, "spec", "source", "targetRevision")
