@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/rcactl/rcactl/pkg/connector"
+	"github.com/rcactl/rcactl/pkg/connector/kubernetes/dump"
 )
 
 // The defaults of Config.
@@ -17,6 +18,9 @@ const (
 	defaultBurst      = 100
 )
 
+// maxSelector bounds a label selector, which is asked of every object.
+const maxSelector = 1024
+
 // allNamespaces is how a config asks for every namespace.
 const allNamespaces = "*"
 
@@ -24,14 +28,24 @@ const allNamespaces = "*"
 // is read are left out of the JSON form, of which the digest is taken that ties
 // a cursor to its config.
 type Config struct {
+	// From is the path of a recording, which is read in place of a cluster.
+	From string `yaml:"from" json:"from,omitempty"`
+	// MaxBytes bounds a recording, unpacked.
+	MaxBytes int64 `yaml:"max_bytes" json:"-"`
 	// Kubeconfig is the path of a kubeconfig. Empty means KUBECONFIG, else
 	// ~/.kube/config, else the ServiceAccount of the pod.
 	Kubeconfig string `yaml:"kubeconfig" json:"-"`
 	// Context is a context of the kubeconfig; empty means its current one.
 	Context string `yaml:"context" json:"context"`
-	// Namespaces to read; "*" alone means all. Empty means the namespace of the
-	// context or of the ServiceAccount.
+	// Namespaces to read: names, patterns with one "*" at their end, or "*" alone
+	// for all. Empty means the namespace of the context or of the ServiceAccount.
 	Namespaces []string `yaml:"namespaces" json:"namespaces"`
+	// ExcludeNamespaces are names and patterns of namespaces that are not read.
+	ExcludeNamespaces []string `yaml:"exclude_namespaces" json:"exclude_namespaces,omitempty"`
+	// LabelSelector, in the syntax of kubectl, chooses workloads by their own labels
+	// and those of their pods, and with them what belongs to them; configuration
+	// also by its own labels. Empty means all.
+	LabelSelector string `yaml:"label_selector" json:"label_selector,omitempty"`
 	// ClusterID is the first part of service keys. Empty means the UID of the
 	// namespace kube-system.
 	ClusterID string `yaml:"cluster_id" json:"cluster_id"`
@@ -39,6 +53,9 @@ type Config struct {
 	ServiceLabels []string `yaml:"service_labels" json:"service_labels"`
 	// Streams to read; empty means those that need no opt-in.
 	Streams []string `yaml:"streams" json:"streams"`
+	// Fingerprints reads the values of ConfigMaps and Secrets and keeps a keyed
+	// fingerprint of each, so that a changed key is known by its name.
+	Fingerprints bool `yaml:"fingerprints" json:"fingerprints,omitempty"`
 	// MaxObjects bounds each list in each namespace.
 	MaxObjects int `yaml:"max_objects" json:"max_objects"`
 	// PageSize is how many objects one request asks for.
@@ -53,6 +70,7 @@ func defaultConfig() *Config {
 	return &Config{
 		ServiceLabels: []string{"app.kubernetes.io/name", "app", "k8s-app"},
 		MaxObjects:    defaultMaxObjects,
+		MaxBytes:      dump.DefaultBytes,
 		PageSize:      defaultPageSize,
 		QPS:           defaultQPS,
 		Burst:         defaultBurst,
@@ -66,6 +84,8 @@ func (c *Config) Set(key string, values ...string) bool {
 		one = values[0]
 	}
 	switch key {
+	case "from":
+		c.From, c.Kubeconfig, c.Context = one, "", ""
 	case "kubeconfig":
 		c.Kubeconfig = one
 	case "context":
@@ -74,6 +94,10 @@ func (c *Config) Set(key string, values ...string) bool {
 		c.ClusterID = one
 	case "namespaces":
 		c.Namespaces = values
+	case "exclude_namespaces":
+		c.ExcludeNamespaces = values
+	case "label_selector":
+		c.LabelSelector = one
 	case "service_labels":
 		c.ServiceLabels = values
 	case "streams":
@@ -92,16 +116,7 @@ func (c *Config) Validate() error {
 			errs = append(errs, &connector.FieldError{Path: fmt.Sprintf(path, args...), Problem: fmt.Sprintf(problem, more...), Hint: hint})
 		}
 	}
-	for i, ns := range c.Namespaces {
-		switch {
-		case ns == allNamespaces && len(c.Namespaces) > 1:
-			wrong(`write "*" alone, or only names`, "namespaces[%d]", i)(`"*" stands beside other namespaces, which it includes`)
-		case ns != allNamespaces && !isNamespace(ns):
-			wrong("lower-case letters, digits and '-', at most 63", "namespaces[%d]", i)("%q is not the name of a namespace", ns)
-		case slices.Index(c.Namespaces, ns) < i:
-			wrong("remove one of them", "namespaces[%d]", i)("%q is there twice", ns)
-		}
-	}
+	c.validateScope(wrong)
 	if c.ClusterID != "" && !isClusterID(c.ClusterID) {
 		wrong("letters, digits and . _ : -, for example prod-eu1", "cluster_id")("%q cannot be part of a service key", c.ClusterID)
 	}
@@ -118,6 +133,12 @@ func (c *Config) Validate() error {
 			wrong(fmt.Sprintf("one of %v", allStreams()), "streams[%d]", i)("there is no stream %q", stream)
 		}
 	}
+	if c.From != "" && (c.Kubeconfig != "" || c.Context != "") {
+		wrong("leave out kubeconfig and context", "from")("a recording is read and not a cluster")
+	}
+	if c.MaxBytes < 1 {
+		wrong("", "max_bytes")("%d is not a positive number", c.MaxBytes)
+	}
 	if c.MaxObjects < 1 {
 		wrong("", "max_objects")("%d is not a positive number", c.MaxObjects)
 	}
@@ -130,6 +151,36 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
+// validateScope checks what chooses namespaces and objects.
+func (c *Config) validateScope(wrong func(hint, path string, args ...any) func(problem string, args ...any)) {
+	const form = "lower-case letters, digits and '-', at most 63; a '*' at the end stands for anything"
+	check := func(key string, list []string, i int) {
+		ns := list[i]
+		switch {
+		case !isNamespacePattern(ns):
+			wrong(form, key+"[%d]", i)("%q is not the name of a namespace", ns)
+		case slices.Index(list, ns) < i:
+			wrong("remove one of them", key+"[%d]", i)("%q is there twice", ns)
+		}
+	}
+	for i, ns := range c.Namespaces {
+		if ns != allNamespaces {
+			check("namespaces", c.Namespaces, i)
+		} else if len(c.Namespaces) > 1 {
+			wrong(`write "*" alone, or only names`, "namespaces[%d]", i)(`"*" stands beside other namespaces, which it includes`)
+		}
+	}
+	for i, ns := range c.ExcludeNamespaces {
+		check("exclude_namespaces", c.ExcludeNamespaces, i)
+		if slices.Contains(c.Namespaces, ns) {
+			wrong("remove it from one of them", "exclude_namespaces[%d]", i)("%q stands in namespaces too", ns)
+		}
+	}
+	if _, ok := parseSelector(c.LabelSelector); !ok || len(c.LabelSelector) > maxSelector {
+		wrong("as kubectl takes it, for example team=payments,env!=dev", "label_selector")("this is not a label selector")
+	}
+}
+
 // Connect implements connector.Config. It reads the kubeconfig and sends
 // nothing.
 func (c *Config) Connect(_ context.Context, env connector.Env) (connector.Connector, error) {
@@ -137,11 +188,29 @@ func (c *Config) Connect(_ context.Context, env connector.Env) (connector.Connec
 	if err != nil {
 		return nil, err
 	}
+	chooses, ok := parseSelector(c.LabelSelector)
+	if !ok {
+		return nil, connector.Errorf(connector.ClassConfig, nil, "label_selector is not a label selector; write it as kubectl takes it")
+	}
+	if at.recording != nil {
+		env.Transport = noTransport{}
+	}
 	api, err := newClient(c, at, env)
 	if err != nil {
 		return nil, err
 	}
-	return &source{config: *c, api: api, namespaces: c.namespaces(at), where: c.describeNamespaces(at), env: env}, nil
+	if len(newScope(connector.Scope{}, c.namespaces(at), c.ExcludeNamespaces, nil).namespaces) == 0 {
+		return nil, connector.Errorf(connector.ClassConfig, nil, "exclude_namespaces leaves nothing of %s", sayNamespaces(c.namespaces(at)))
+	}
+	where := c.describeNamespaces(at)
+	if chooses != nil {
+		where += ", chosen by a label selector"
+	}
+	s := &source{config: *c, api: api, namespaces: c.namespaces(at), where: where, chooses: chooses, env: env}
+	if at.recording != nil {
+		return &recorded{s}, nil
+	}
+	return s, nil
 }
 
 // Interface checks.

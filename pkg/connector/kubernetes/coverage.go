@@ -28,8 +28,11 @@ type tally struct {
 	missing               []connector.Grant
 	class                 connector.Class
 	truncated             bool
-	// left counts lists of a stream that is read where it may be, and may not be here.
-	left int
+	// left counts lists of a stream that is read where it may be, and may not be
+	// here; absent those of kinds that the cluster does not have.
+	left, absent int
+	// damaged says that files of a recording could not be read in full.
+	damaged bool
 }
 
 func (c *collection) tally(stream string) tally {
@@ -39,16 +42,21 @@ func (c *collection) tally(stream string) tally {
 			t.reasons = append(t.reasons, sentence)
 		}
 	}
+	everywhere := false
 	for _, j := range c.jobs {
 		if j.stream != stream {
 			continue
 		}
-		if j.optional && (j.refused || j.absent) {
+		switch {
+		case j.absent && c.api.recording != nil && !j.optional:
+			say(c.unrecorded(j))
+		case j.absent:
+			t.absent++
+			continue
+		case j.optional && j.refused:
 			t.left++
-			if j.refused {
-				t.miss(grant("list", j.resource, j.namespace))
-				say("not allowed to list " + j.what() + ", which are read only where the credential may")
-			}
+			t.miss(grant("list", j.resource, j.namespace))
+			say("not allowed to list " + j.what() + ", which are read only where the credential may")
 			continue
 		}
 		t.lists++
@@ -60,6 +68,7 @@ func (c *collection) tally(stream string) tally {
 		case j.refused:
 			t.class = connector.ClassForbidden
 			t.miss(grant("list", j.resource, j.namespace))
+			everywhere = everywhere || j.namespace == "" && !j.resource.cluster
 			say("not allowed to list " + j.what() + consequence(j.resource))
 		case j.err != nil:
 			if t.class == connector.ClassNone {
@@ -70,9 +79,16 @@ func (c *collection) tally(stream string) tally {
 			t.truncated, t.class = true, connector.ClassBound
 			say(fmt.Sprintf("%s are more than max_objects (%d): the rest was not read", j.what(), c.config.MaxObjects))
 		}
+		if damage := c.damage(j); damage != "" {
+			t.class, t.damaged = connector.ClassProtocol, true
+			say(damage)
+		}
 		if j.restarted {
 			say("the pages of " + j.what() + " expired (410) and the list was started again")
 		}
+	}
+	if everywhere {
+		say("a list of all namespaces needs a ClusterRole; with Roles name in namespaces those that may be read")
 	}
 	return t
 }
@@ -91,6 +107,10 @@ func consequence(r resource) string {
 		return "; without them the rollouts, rollbacks and images of Deployments are not known"
 	case "controllerrevisions":
 		return "; without them the rollouts, rollbacks and images of StatefulSets and DaemonSets are not known"
+	case "jobs":
+		return "; without them it is not known which Jobs ran or failed"
+	case "cronjobs":
+		return "; without them suspended and deleted CronJobs are not known"
 	}
 	return ""
 }
@@ -104,10 +124,13 @@ func (c *collection) cover(stream string, err error) connector.Coverage {
 	switch {
 	case t.lists == 0 && t.left > 0:
 		out.Status = connector.Skipped
+	case t.lists == 0 && t.absent > 0:
+		out.Status = connector.Skipped
+		t.reasons = append(t.reasons, c.sayAbsent())
 	case t.lists == 0 && err == nil:
 		out.Status = connector.Skipped
 		t.reasons = append(t.reasons, "none of the services that were asked for is in "+sayNamespaces(c.namespaces))
-	case t.whole == t.lists && c.done[stream] && t.lists > 0:
+	case t.whole == t.lists && c.done[stream] && t.lists > 0 && !t.damaged:
 		out.Status = connector.Complete
 	case t.whole == 0 && t.objects == 0, err != nil && !c.done[stream]:
 		out.Status = connector.Failed

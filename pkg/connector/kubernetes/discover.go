@@ -46,17 +46,25 @@ func (c *Config) Describe(env connector.Env) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return at.where + " · " + c.describeNamespaces(at), nil
+	what := at.where + " · " + c.describeNamespaces(at)
+	if c.LabelSelector != "" {
+		what += " · selector " + c.LabelSelector
+	}
+	return what, nil
 }
 
 // describeNamespaces says what is read, and for a namespace that nobody named,
 // that nobody did.
 func (c *Config) describeNamespaces(at location) string {
 	names := c.namespaces(at)
-	if len(c.Namespaces) == 0 && !at.named {
-		return sayNamespaces(names) + " (" + at.silent + " names none)"
+	said := sayNamespaces(names)
+	if len(c.ExcludeNamespaces) > 0 {
+		said += " without " + strings.Join(slices.Sorted(slices.Values(c.ExcludeNamespaces)), ", ")
 	}
-	return sayNamespaces(names)
+	if len(c.Namespaces) == 0 && !at.named {
+		said += " (" + at.silent + " names none)"
+	}
+	return said
 }
 
 // sayNamespaces lists namespaces for a sentence.
@@ -64,7 +72,7 @@ func sayNamespaces(names []string) string {
 	switch {
 	case len(names) == 0:
 		return "no namespace"
-	case slices.ContainsFunc(names, func(ns string) bool { return bare(ns) == "" }):
+	case slices.ContainsFunc(names, func(ns string) bool { return ns == "" || ns == allNamespaces }):
 		return "all namespaces"
 	case len(names) == 1:
 		return "namespace " + names[0]
@@ -75,6 +83,9 @@ func sayNamespaces(names []string) string {
 // Pin implements connector.Pinner: it writes down the kubeconfig, unless it is
 // the one that is found anyway, the context and the namespaces.
 func (c *Config) Pin(env connector.Env) error {
+	if c.From != "" {
+		return c.pinRecording()
+	}
 	at, err := c.locate(env)
 	if err != nil {
 		return err
@@ -118,6 +129,8 @@ type location struct {
 	// its cluster and its user. Both are empty for a ServiceAccount.
 	context string
 	origins []string
+	// recording is what is read in place of a cluster.
+	recording *recording
 }
 
 // pinnable is the one file that holds everything about the context; empty when
@@ -138,6 +151,9 @@ func (at location) pinnable(defaults []string) (string, error) {
 // that kubectl would use, else the ServiceAccount of the pod. The error wraps
 // connector.ErrNothingFound when nobody has named anything.
 func (c *Config) locate(env connector.Env) (location, error) {
+	if c.From != "" {
+		return c.locateRecording(env)
+	}
 	paths, named := c.kubeconfigPaths(env)
 	at, found, err := fromKubeconfig(paths, c.Context, c.Kubeconfig != "")
 	if err != nil || found {

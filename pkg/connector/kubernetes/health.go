@@ -18,8 +18,7 @@ const lateData = time.Minute
 // Capabilities implements connector.Connector.
 func (s *source) Capabilities() connector.Capabilities {
 	out := connector.Capabilities{Identity: identityGrants(), NeverReads: []string{
-		"values of ConfigMaps: only their metadata is asked for",
-		"Secrets",
+		"values of ConfigMaps and Secrets: only their metadata is asked for",
 		"values of environment variables, commands and arguments of containers",
 		"annotations, but for the revision numbers and the time of a restart",
 		"logs of containers",
@@ -30,7 +29,7 @@ func (s *source) Capabilities() connector.Capabilities {
 		if name == record.StreamEvents {
 			stream.Overlap = seriesLag + lateData
 		}
-		stream.Needs = s.needs(name)
+		stream.Needs, stream.Optional = s.needs(name), s.config.optional(name)
 		out.Streams = append(out.Streams, stream)
 	}
 	return out
@@ -49,19 +48,21 @@ func (s *source) HealthCheck(ctx context.Context) connector.Health {
 		return h
 	}
 	h.Reachable = true
-	for _, g := range s.needs(s.config.streams()...) {
-		v, err := s.api.review(ctx, g)
-		if err != nil {
-			h.Err = err
-			return h
-		}
-		switch v {
-		case allowed:
-			h.Authenticated = true
-		case denied:
-			h.Authenticated = true
-			h.Missing = append(h.Missing, g)
-		case unsaid:
+	for _, stream := range s.config.streams() {
+		for _, g := range s.needs(stream) {
+			v, err := s.api.review(ctx, g)
+			if err != nil {
+				h.Err = err
+				return h
+			}
+			h.Authenticated = h.Authenticated || v != unsaid
+			switch {
+			case v != denied:
+			case s.config.optional(stream):
+				h.Optional = append(h.Optional, g)
+			default:
+				h.Missing = append(h.Missing, g)
+			}
 		}
 	}
 	for _, g := range s.unneeded() {
@@ -75,10 +76,10 @@ func (s *source) HealthCheck(ctx context.Context) connector.Health {
 // needs lists the grants that streams need, namespace by namespace.
 func (s *source) needs(streams ...string) []connector.Grant {
 	var out []connector.Grant
-	for _, ns := range s.namespaces {
+	for _, ns := range s.listed() {
 		for _, stream := range streams {
 			for _, r := range s.config.resources(stream) {
-				g := grant("list", r, bare(ns))
+				g := grant("list", r, ns)
 				if r.cluster {
 					g = grant("list", r, "")
 				}
@@ -94,22 +95,26 @@ func (s *source) needs(streams ...string) []connector.Grant {
 // unneeded lists grants that rcactl never uses and that would hurt in the wrong
 // hands.
 func (s *source) unneeded() []connector.Grant {
+	needed := s.needs(s.config.streams()...)
 	secrets := core("secrets", "Secret")
 	var out []connector.Grant
-	for _, ns := range s.namespaces {
-		out = append(out,
-			grant("list", secrets, bare(ns)), grant("create", pods(), bare(ns)), grant("delete", pods(), bare(ns)),
-			grant("patch", apps("deployments", "Deployment"), bare(ns)), grant("update", configMaps(), bare(ns)))
+	for _, ns := range s.listed() {
+		for _, g := range []connector.Grant{
+			grant("list", secrets, ns), grant("create", pods(), ns), grant("delete", pods(), ns),
+			grant("patch", apps("deployments", "Deployment"), ns), grant("update", configMaps(), ns),
+		} {
+			if !slices.Contains(needed, g) {
+				out = append(out, g)
+			}
+		}
 	}
 	return out
 }
 
-// bare is the namespace in the words of the API: empty for all.
-func bare(ns string) string {
-	if ns == allNamespaces {
-		return ""
-	}
-	return ns
+// listed are the namespaces of the lists, in the words of the API: one empty for
+// all.
+func (s *source) listed() []string {
+	return newScope(connector.Scope{}, s.namespaces, s.config.ExcludeNamespaces, nil).namespaces
 }
 
 // Interface checks.

@@ -21,6 +21,9 @@ type kind struct {
 	// foreign says that the kind belongs to a CustomResourceDefinition, which may not
 	// be there.
 	foreign bool
+	// values says that values of data are read, so that the bytes of answers are
+	// wiped.
+	values bool
 	// read lists the objects of a job and cuts them down.
 	read func(ctx context.Context, c *collection, j *job) error
 	// take cuts down one object of a recording, in JSON.
@@ -42,14 +45,19 @@ func kindOf[T, L any, PT interface {
 		resource: r, stream: stream,
 		page: func() pager { return PL(new(L)) },
 		read: func(ctx context.Context, c *collection, j *job) error {
-			return list(ctx, c.api, &j.listing, func() PL { return PL(new(L)) }, items, func(object PT) error { return cut(c, j, object) })
+			return list(ctx, c.api, &j.listing, func() PL { return PL(new(L)) }, items, func(object PT) error {
+				if !c.admits(j, object) {
+					return nil
+				}
+				return cut(c, j, object)
+			})
 		},
 		take: func(c *collection, j *job, object []byte) error {
 			t := PT(new(T))
 			if err := json.Unmarshal(object, t); err != nil {
 				return errWrongKind
 			}
-			if more, err := j.count(t, c.config.MaxObjects); err != nil || !more {
+			if more, err := j.count(t, c.config.MaxObjects); err != nil || !more || !c.admits(j, t) {
 				return err
 			}
 			return cut(c, j, t)

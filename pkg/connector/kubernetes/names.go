@@ -17,10 +17,15 @@ var (
 	camelCase    = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
 	program      = regexp.MustCompile(`^[A-Za-z0-9._/:-]+$`)
 	uuid         = regexp.MustCompile(`^[0-9a-f]+-[0-9a-f]+-[0-9a-f]+-[0-9a-f]+-[0-9a-f]+$`)
-	dataKey      = regexp.MustCompile(`^[-._a-zA-Z0-9]+$`)
 )
 
 func isNamespace(s string) bool { return len(s) <= 63 && dnsLabel.MatchString(s) }
+
+// isNamespacePattern takes a '*' at the end of a name too, and not "*" alone.
+func isNamespacePattern(s string) bool {
+	prefix, pattern := strings.CutSuffix(s, "*")
+	return isNamespace(s) || pattern && len(s) <= 63 && isNamespace(strings.TrimRight(prefix, "-"))
+}
 
 func isContainer(s string) bool { return isNamespace(s) }
 
@@ -41,7 +46,17 @@ func isReason(s string) bool { return len(s) <= 64 && camelCase.MatchString(s) }
 // isManager takes names of programs, and no addresses: it has no '@'.
 func isManager(s string) bool { return len(s) <= 128 && program.MatchString(s) }
 
-func isDataKey(s string) bool { return len(s) <= 253 && dataKey.MatchString(s) }
+// isDataKey takes the keys of ConfigMaps and Secrets. There are many of them, so
+// that no pattern is run.
+func isDataKey[T string | []byte](s T) bool {
+	for i := range len(s) {
+		b := s[i]
+		if (b < 'a' || b > 'z') && (b < 'A' || b > 'Z') && (b < '0' || b > '9') && b != '-' && b != '.' && b != '_' {
+			return false
+		}
+	}
+	return len(s) > 0 && len(s) <= 253
+}
 
 // isLabelKey: a name, with the DNS name of its owner before a slash.
 func isLabelKey(s string) bool {

@@ -100,6 +100,21 @@ func (c *collection) noteWorkloads(j *joined) {
 		c.note("The window was named by a person: of workloads that were deleted or scaled since the last look it is told that they were so " +
 			"when they were read, and not since when, because a list shows the present and not the end of the window.")
 	}
+	if n := c.routine(j); n > 0 {
+		c.note("Jobs of CronJobs and other controllers that ended well in the window are not told one by one: %d.", n)
+	}
+	if n := adopted(j); n > 0 {
+		c.note("Deployments whose ReplicaSets are older than they are: %d. They took them over from an earlier Deployment, whose rollouts are not told.", n)
+	}
+	left := 0
+	for _, j := range c.jobs {
+		if j.templates != nil {
+			left += j.templates.left
+		}
+	}
+	if left > 0 {
+		c.note("Pod templates with too many fields to be compared one by one: %d. That they changed is told, and not where.", left)
+	}
 	short := 0
 	for _, w := range j.workloads {
 		if w.history < 2 {
