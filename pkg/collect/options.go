@@ -36,6 +36,10 @@ type Options struct {
 	// failure. Nil takes each stream from where its cursor stands, and moves the
 	// cursors.
 	Window *window.Window
+	// Relative says that Window was named as reaching back from now. A source that
+	// is a recording is then asked for a window as long as that, which ends when it
+	// was made.
+	Relative bool
 	// Since is how far back a stream without a cursor is read when Window is
 	// nil; zero means DefaultSince.
 	Since time.Duration

@@ -135,11 +135,26 @@ func (p plan) asked(stream string) window.Window {
 	return p.window
 }
 
+// present is the end of the windows of a source, and the window that a person
+// named for it. A recording has a present of its own, which the windows that
+// reach back from now end at; times that were named stay.
+func present(o Options, end time.Time, asOf time.Time) (Options, time.Time) {
+	if asOf.IsZero() || o.Window != nil && !o.Relative {
+		return o, end
+	}
+	asOf = asOf.UTC()
+	if o.Window != nil {
+		o.Window = &window.Window{Start: asOf.Add(o.Window.Start.Sub(o.Window.End)), End: asOf}
+	}
+	return o, asOf
+}
+
 // planFor decides the window of each stream. With an explicit window that is
 // it; else each stream goes on from where it was last answered in full.
-func planFor(o Options, end time.Time, caps connector.Capabilities, m memory, skew connector.Skew) (plan, error) {
+func planFor(o Options, end time.Time, caps connector.Capabilities, m memory, is connector.Identity) (plan, error) {
+	o, end = present(o, end, is.AsOf)
 	p := plan{streams: map[string]window.Window{}}
-	p.offset = noticeable(skew)
+	p.offset = noticeable(is.Skew)
 	if o.Window != nil {
 		p.window = *o.Window
 		for _, s := range caps.Streams {
@@ -150,7 +165,7 @@ func planFor(o Options, end time.Time, caps connector.Capabilities, m memory, sk
 	p.fromCursor, p.incremental = true, m.known
 	p.window = window.Window{Start: end.Add(-o.Since), End: end}
 	for _, s := range caps.Streams {
-		w, note, err := fromCursor(s, end, p.window.Start, m)
+		w, note, err := fromCursor(s, end, p.window.Start, m, !is.AsOf.IsZero())
 		if err != nil {
 			return plan{}, err
 		}
@@ -165,11 +180,15 @@ func planFor(o Options, end time.Time, caps connector.Capabilities, m memory, sk
 	return p, nil
 }
 
-func fromCursor(s connector.Stream, end, first time.Time, m memory) (w window.Window, note string, err error) {
+func fromCursor(s connector.Stream, end, first time.Time, m memory, recorded bool) (w window.Window, note string, err error) {
 	through, ok := m.file.Streams[s.Name]
 	switch {
 	case !ok:
 		return window.Window{Start: first, End: end}, "", nil
+	case through.After(end.Add(clockSlack)) && recorded:
+		return w, "", connector.Errorf(connector.ClassConfig, nil,
+			"the recording was made before %s, up to which %s says that %s was read; use another --state for it, or name a later recording",
+			through.UTC().Format(time.RFC3339), m.path, s.Name)
 	case through.After(end.Add(clockSlack)):
 		return w, "", connector.Errorf(connector.ClassConfig, nil,
 			"%s says that %s was read up to %s, which is in the future; set the clock right, or remove the file to start anew",

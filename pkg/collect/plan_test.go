@@ -43,7 +43,7 @@ func TestWhereAStreamGoesOn(t *testing.T) {
 				m.file.Streams = map[string]time.Time{"s": tt.through}
 			}
 			caps := connector.Capabilities{Streams: []connector.Stream{{Name: "s", Overlap: tt.overlap}}}
-			p, err := planFor(Options{Since: time.Hour}, noon(), caps, m, connector.Skew{})
+			p, err := planFor(Options{Since: time.Hour}, noon(), caps, m, connector.Identity{})
 			if tt.wantErr != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.wantErr) || !strings.Contains(err.Error(), m.path) {
 					t.Errorf("got %v", err)

@@ -85,7 +85,7 @@ func (s *source) collect(ctx context.Context, a asking) error {
 		}
 		s.memory = s.memory.forget(err)
 	}
-	p, err := planFor(a.options, a.end, s.caps, s.memory, s.identity.Skew)
+	p, err := planFor(a.options, a.end, s.caps, s.memory, s.identity)
 	if err != nil {
 		return err
 	}

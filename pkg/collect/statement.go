@@ -15,7 +15,7 @@ func (r *session) statement() manifest.Statement {
 		},
 		Outcome:   r.sum(),
 		Collector: r.Collector,
-		Window:    r.Window,
+		Window:    r.named(),
 		Redaction: r.redaction(),
 		Ledger:    r.ledger.Next(),
 	}
@@ -23,7 +23,7 @@ func (r *session) statement() manifest.Statement {
 		p.Run.Invocation = manifest.InvocationWindow
 	}
 	for _, s := range r.sources {
-		p.Sources = append(p.Sources, s.statement(r.actions[s.Name]))
+		p.Sources = append(p.Sources, s.statement(r.actions[s.Name], p.Window))
 		r.outcome.Events += s.tallies.events
 		r.outcome.Repeated += s.tallies.repeated
 	}
@@ -32,6 +32,28 @@ func (r *session) statement() manifest.Statement {
 		Type: manifest.StatementType, PredicateType: manifest.PredicateType,
 		Subject: manifest.Subjects(r.files), Predicate: p,
 	}
+}
+
+// named is the window that a person named, as all sources were asked for it: that
+// of recordings alone ends when they were made.
+func (r *session) named() *window.Window {
+	if r.Window == nil || !r.Relative {
+		return r.Window
+	}
+	var all *window.Window
+	for _, s := range r.sources {
+		switch {
+		case s.Skip != "" || s.plan.window.IsZero():
+		case all == nil:
+			all = &s.plan.window
+		case *all != s.plan.window:
+			return r.Window
+		}
+	}
+	if all == nil {
+		return r.Window
+	}
+	return all
 }
 
 // sum is failed when no source gave anything, and complete when each that was
@@ -73,13 +95,13 @@ func (r *session) redaction() manifest.Redaction {
 	return red
 }
 
-func (s *source) statement(actions manifest.Actions) manifest.Source {
+func (s *source) statement(actions manifest.Actions, named *window.Window) manifest.Source {
 	out := manifest.Source{
 		Name: s.Name, Type: s.Type, Status: manifest.Status(s.status),
 		ErrorClass: string(connector.ClassOf(s.err)), Error: message(s.err),
 		Actions: actions, Scope: s.result.Scope, Notes: s.notes, Cursor: s.cursor(),
 	}
-	if s.plan.fromCursor && !s.plan.window.IsZero() {
+	if !s.plan.window.IsZero() && (s.plan.fromCursor || named == nil || s.plan.window != *named) {
 		out.Window = &s.plan.window
 	}
 	if m := s.identity.Skew; m.Measured {

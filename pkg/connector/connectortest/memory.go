@@ -51,10 +51,11 @@ type Memory struct {
 	// Generous emits them whatever the window is, as a source does that cannot
 	// be asked for one.
 	Generous bool
-	// Target, Aliases and Skew are what Identity says.
+	// Target, Aliases, Skew and AsOf are what Identity says.
 	Target  string
 	Aliases []string
 	Skew    time.Duration
+	AsOf    time.Time
 	// Trouble and After make it misbehave.
 	Trouble Trouble
 	After   int
@@ -99,7 +100,7 @@ func (m *Memory) Identity(ctx context.Context) (connector.Identity, error) {
 	if target == "" {
 		target = "memory"
 	}
-	return connector.Identity{Target: target, Aliases: m.Aliases, Version: "v1", Skew: m.skew()}, nil
+	return connector.Identity{Target: target, Aliases: m.Aliases, Version: "v1", Skew: m.skew(), AsOf: m.AsOf}, nil
 }
 
 func (m *Memory) skew() connector.Skew {

@@ -57,6 +57,8 @@ type client struct {
 	// maxObjects bounds a list.
 	maxObjects int
 	now        func() time.Time // nil for none
+	// recording is what is read in place of a server; nil for a live one.
+	recording *recording
 }
 
 // newClient makes the client. It sends nothing.
@@ -79,7 +81,7 @@ func newClient(c *Config, at location, env connector.Env) (*client, error) {
 		return nil, unusableClient(err, at)
 	}
 	prefix := strings.TrimSuffix(base.Path, "/")
-	api := &client{codecs: codecs, requests: &requestLog{}, server: serverDigest(config, prefix), pageSize: c.PageSize, maxObjects: c.MaxObjects, now: env.Now}
+	api := &client{codecs: codecs, requests: &requestLog{}, server: serverDigest(config, prefix), pageSize: c.PageSize, maxObjects: c.MaxObjects, now: env.Now, recording: at.recording}
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		return &gate{next: transport(env, next), server: base.Scheme + "://" + base.Host, prefix: prefix, requests: api.requests, now: env.Now, log: env.Log}
 	})

@@ -54,6 +54,9 @@ func (s *source) identify(ctx context.Context) error {
 	if s.target != "" {
 		return nil
 	}
+	if s.api.recording != nil {
+		return s.identifyRecording(ctx)
+	}
 	var kubeSystem corev1.Namespace
 	err := s.api.get(withPurpose(ctx, "", "cluster id"), kubeSystemPath, nil, asObjects, &kubeSystem)
 	switch {

@@ -1,0 +1,607 @@
+package kubernetes
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/client-go/rest"
+
+	"github.com/rcactl/rcactl/pkg/connector"
+	"github.com/rcactl/rcactl/pkg/connector/kubernetes/dump"
+	"github.com/rcactl/rcactl/pkg/record"
+)
+
+// recording is a cluster as somebody wrote it down. It is walked once to learn
+// what it holds and when it was made, once for the objects, and once more for
+// what is passed on page by page.
+type recording struct {
+	*dump.Recording
+	now    func() time.Time
+	survey *survey
+	// Objects that were not taken: not what they say they are, there before, without
+	// a uid.
+	unread, twice, nameless int
+}
+
+// groupKind names a kind whatever its version.
+type groupKind struct{ group, kind string }
+
+func (r resource) groupKind() groupKind { return groupKind{r.group, r.kind} }
+
+func groupKindOf(t dump.Type) groupKind {
+	group, _, ok := strings.Cut(t.APIVersion, "/")
+	if !ok {
+		group = ""
+	}
+	return groupKind{group, t.Kind}
+}
+
+// serves reports whether objects of a type are those of a resource. Metadata is
+// the same in every version.
+func (r resource) serves(t dump.Type, metadataOnly bool) bool {
+	if r.groupKind() != groupKindOf(t) {
+		return r.kind == "Event" && r.group == "" && t.Kind == "Event" && t.APIVersion == eventsAPI
+	}
+	version := t.APIVersion[strings.LastIndexByte(t.APIVersion, '/')+1:]
+	return metadataOnly || r.version == version
+}
+
+// eventsAPI is the other view of Events.
+const eventsAPI = "events.k8s.io/v1"
+
+// recorded is a source that is a recording: nothing is asked of a cluster.
+type recorded struct{ *source }
+
+// locateRecording is locate of a config that names a recording, of which all
+// namespaces are read unless the config names some.
+func (c *Config) locateRecording(env connector.Env) (location, error) {
+	found, err := dump.Open(c.From, dump.Limits{Bytes: c.MaxBytes})
+	if err != nil {
+		return location{}, c.badRecording(err)
+	}
+	return location{
+		rest: &rest.Config{Host: "https://recording.invalid"}, namespace: allNamespaces, named: true,
+		where: "recording " + shown(c.From), recording: &recording{Recording: found, now: env.Now},
+	}, nil
+}
+
+// pinRecording is Pin of a recording.
+func (c *Config) pinRecording() error {
+	from, err := filepath.Abs(c.From)
+	if err != nil {
+		return connector.Errorf(connector.ClassConfig, err, "the folder in which rcactl runs is not known, so that the path of the recording cannot be written down")
+	}
+	c.From = from
+	return nil
+}
+
+// badRecording says why a recording is not read. The path stands there, because
+// the person who reads it chose it.
+func (c *Config) badRecording(err error) error {
+	var refused *dump.RefusedError
+	if errors.As(err, &refused) {
+		return connector.Errorf(connector.ClassConfig, err, "%s: %s", shown(filepath.Base(c.From)), refused.Error())
+	}
+	return err
+}
+
+// noTransport is that of a recording: there is nobody to ask.
+type noTransport struct{}
+
+var errNobody = errors.New("a recording has no server")
+
+// RoundTrip implements http.RoundTripper.
+func (noTransport) RoundTrip(*http.Request) (*http.Response, error) { return nil, errNobody }
+
+// HealthCheck implements connector.Connector: the recording can be read through.
+func (r *recorded) HealthCheck(ctx context.Context) connector.Health {
+	if err := r.identify(ctx); err != nil {
+		return connector.Health{Err: err}
+	}
+	return connector.Health{Reachable: true, Authenticated: true}
+}
+
+// Capabilities implements connector.Connector. No grant is needed.
+func (r *recorded) Capabilities() connector.Capabilities {
+	out := r.source.Capabilities()
+	out.Identity = nil
+	for i := range out.Streams {
+		out.Streams[i].Needs = nil
+	}
+	return out
+}
+
+// Identity implements connector.Identifier.
+func (r *recorded) Identity(ctx context.Context) (connector.Identity, error) {
+	if err := r.identify(ctx); err != nil {
+		return connector.Identity{}, err
+	}
+	return connector.Identity{Target: r.target, AsOf: r.api.recording.survey.asOf}, nil
+}
+
+// identifyRecording surveys the recording once, and names its cluster as a live
+// one would be named if the recording holds the namespace kube-system.
+func (s *source) identifyRecording(ctx context.Context) error {
+	r := s.api.recording
+	if err := r.look(ctx); err != nil {
+		return s.config.unreadable(ctx, err)
+	}
+	if len(r.survey.types) == 0 {
+		return connector.Errorf(connector.ClassConfig, nil, "%s: the recording holds no object of Kubernetes%s; name a folder or file that \"kubectl get -o json\", "+
+			"\"kubectl cluster-info dump\" or \"oc adm must-gather\" wrote", shown(filepath.Base(s.config.From)), r.survey.sayBroken())
+	}
+	if r.survey.asOf.IsZero() {
+		return connector.Errorf(connector.ClassConfig, nil, "%s: no object of the recording tells a time; record whole objects, with their metadata", shown(filepath.Base(s.config.From)))
+	}
+	s.target = r.survey.target()
+	s.clusterID = cmp.Or(s.config.ClusterID, s.target)
+	return nil
+}
+
+// unreadable classifies the error of a walk.
+func (c *Config) unreadable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return classify(ctx, err, "the recording")
+	}
+	return c.badRecording(err)
+}
+
+// survey is what a recording holds.
+type survey struct {
+	// types counts the objects of each kind; one that only has empty lists is there.
+	types map[dump.Type]int
+	// files says which kinds a file holds.
+	files      map[string][]dump.Type
+	namespaces map[string]bool
+	// managed says that some object tells its field managers, objects that there
+	// is one of which it is to be expected.
+	managed, manageable bool
+	objects             int
+	times               recordedTimes
+	asOf                time.Time
+	stamped             bool
+	kubeSystem          string
+	// untyped counts the objects of a document that do not say what they are;
+	// maybeSystem is one of them that is kube-system if they are namespaces.
+	untyped     int
+	maybeSystem string
+	standIn     string // uid of the namespace default, else of the oldest object
+	standInTime string
+	tally       dump.Tally
+}
+
+func newSurvey() *survey {
+	return &survey{types: map[dump.Type]int{}, files: map[string][]dump.Type{}, namespaces: map[string]bool{}}
+}
+
+// look surveys the recording once.
+func (r *recording) look(ctx context.Context) error {
+	if r.survey != nil {
+		return nil
+	}
+	all, part := newSurvey(), newSurvey()
+	file := ""
+	keep := func() {
+		all.merge(part)
+		part = newSurvey()
+	}
+	var now string
+	if r.now != nil {
+		now = r.now().UTC().Format(time.RFC3339)
+	}
+	tally, err := r.Walk(ctx, dump.Handler{
+		Object: func(name string, in dump.Type, text []byte) error {
+			if name != file {
+				keep()
+				file = name
+			}
+			part.see(name, in, text, now)
+			return nil
+		},
+		End: func(name string, what dump.Type, ok bool) {
+			if !ok {
+				part = newSurvey() // these were no objects of the API
+				return
+			}
+			part.settle(name, what)
+			keep()
+		},
+	})
+	if err != nil {
+		return err
+	}
+	keep()
+	if r.now != nil && tally.Stamp.After(r.now()) {
+		tally.Stamp = time.Time{}
+	}
+	all.tally = tally
+	all.asOf, all.stamped = all.times.present(tally.Stamp)
+	r.survey = all
+	return nil
+}
+
+// settle says what the items of a document are that do not say it themselves.
+func (s *survey) settle(file string, what dump.Type) {
+	if what.Kind != "" {
+		s.has(file, what, s.untyped)
+	}
+	if what == (dump.Type{APIVersion: "v1", Kind: "Namespace"}) {
+		s.kubeSystem = cmp.Or(s.kubeSystem, s.maybeSystem)
+	}
+}
+
+func (s *survey) has(file string, t dump.Type, n int) {
+	s.types[t] += n
+	if !slices.Contains(s.files[file], t) {
+		s.files[file] = append(s.files[file], t)
+	}
+}
+
+func (s *survey) see(file string, in dump.Type, text []byte, now string) {
+	p := probe(text)
+	m := &p.Metadata
+	if m.Name == "" {
+		return
+	}
+	t := p.is(in)
+	s.objects++
+	switch {
+	case t.Kind != "":
+		s.has(file, t, 1)
+	case m.Name == metav1.NamespaceSystem && m.Namespace == "" && isUID(m.UID):
+		s.maybeSystem = m.UID
+		fallthrough
+	default:
+		s.untyped++
+	}
+	if m.Namespace != "" {
+		s.namespaces[m.Namespace] = true
+	}
+	s.managed = s.managed || len(m.ManagedFields) > 0
+	switch {
+	case t.Kind == "Namespace" && t.APIVersion == "v1":
+		s.namespaces[m.Name] = true
+		if m.Name == metav1.NamespaceSystem && isUID(m.UID) {
+			s.kubeSystem = m.UID
+		}
+		if m.Name == metav1.NamespaceDefault && isUID(m.UID) {
+			s.standIn, s.standInTime = m.UID, ""
+		}
+	case t.Kind == "ConfigMap":
+		s.manageable = true
+	}
+	s.older(m.CreationTimestamp, m.UID)
+	s.times.see(&p, now)
+}
+
+// older keeps the oldest object, which most dumps of a cluster share, to stand for
+// it; the namespace default, which has no time here, stays.
+func (s *survey) older(created, uid string) {
+	if created == "" || uid == "" || s.standIn != "" && (s.standInTime == "" || created+uid >= s.standInTime+s.standIn) {
+		return
+	}
+	s.standIn, s.standInTime = uid, created
+}
+
+func (s *survey) merge(o *survey) {
+	for t, n := range o.types {
+		s.types[t] += n
+	}
+	for file, types := range o.files {
+		for _, t := range types {
+			s.has(file, t, 0)
+		}
+	}
+	for ns := range o.namespaces {
+		s.namespaces[ns] = true
+	}
+	s.managed, s.manageable = s.managed || o.managed, s.manageable || o.manageable
+	s.objects += o.objects
+	s.kubeSystem = cmp.Or(s.kubeSystem, o.kubeSystem)
+	if o.standIn != "" && o.standInTime == "" {
+		s.standIn, s.standInTime = o.standIn, ""
+	} else {
+		s.older(o.standInTime, o.standIn)
+	}
+	s.times.merge(o.times)
+}
+
+// target is what the cluster is called.
+func (s *survey) target() string {
+	if s.kubeSystem != "" {
+		return s.kubeSystem
+	}
+	sum := sha256.Sum256([]byte(s.standIn))
+	return "recording-" + hex.EncodeToString(sum[:])[:12]
+}
+
+func (s *survey) guessed() bool { return s.kubeSystem == "" }
+
+// holds reports whether the recording says anything of a list.
+func (s *survey) holds(l *listing) bool {
+	if l.namespace != "" && !l.resource.cluster && !s.namespaces[l.namespace] {
+		return false
+	}
+	for t := range s.types {
+		if l.resource.serves(t, l.accept == asMetadata) {
+			return true
+		}
+	}
+	return false
+}
+
+// fileHolds reports whether a file may hold objects of one of the lists.
+func (s *survey) fileHolds(file string, lists ...*listing) bool {
+	return slices.ContainsFunc(s.files[file], func(t dump.Type) bool {
+		return slices.ContainsFunc(lists, func(l *listing) bool { return l.resource.serves(t, l.accept == asMetadata) })
+	})
+}
+
+// sayBroken names the files that could not be read.
+func (s *survey) sayBroken() string {
+	n := s.tally.BrokenCount
+	if n == 0 {
+		return ""
+	}
+	names := make([]string, len(s.tally.Broken))
+	for i, b := range s.tally.Broken {
+		names[i] = b.String()
+	}
+	more := ""
+	if n > len(names) {
+		more = fmt.Sprintf(" and %d more", n-len(names))
+	}
+	return "; of the recording could not be read in full: " + strings.Join(names, ", ") + more
+}
+
+// damage says what may be missing from a list, because a file that may have held
+// more of it could not be read in full.
+func (s *survey) damage(l *listing) string {
+	for _, b := range s.tally.Broken {
+		if types := s.files[b.File]; len(types) == 0 || s.fileHolds(b.File, l) {
+			return strings.TrimPrefix(s.sayBroken(), "; ")
+		}
+	}
+	return ""
+}
+
+// replayJobs feeds the objects of the recording to the jobs of their kinds, in
+// place of lists.
+func (c *collection) replayJobs(ctx context.Context) error {
+	r := c.api.recording
+	byKind := map[groupKind][]*job{}
+	all := make([]*listing, 0, len(c.jobs))
+	for _, j := range c.jobs {
+		j.began, j.ended = r.survey.asOf, r.survey.asOf
+		if j.absent = !r.survey.holds(&j.listing); !j.absent {
+			byKind[j.resource.groupKind()] = append(byKind[j.resource.groupKind()], j)
+			all = append(all, &j.listing)
+		}
+	}
+	seen := map[*job]seenSet{}
+	_, err := r.Walk(ctx, dump.Handler{
+		Want: func(file string) bool { return r.survey.fileHolds(file, all...) },
+		Object: func(_ string, in dump.Type, text []byte) error {
+			p := probe(text)
+			t := p.is(in)
+			key := groupKindOf(t)
+			if t.APIVersion == eventsAPI {
+				key.group = ""
+			}
+			for _, j := range byKind[key] {
+				if !p.belongs(&j.listing, t) {
+					continue
+				}
+				if seen[j] == nil {
+					seen[j] = seenSet{}
+				}
+				switch {
+				case p.Metadata.UID == "" || p.Metadata.Name == "":
+					r.nameless++
+				case !seen[j].add(p.Metadata.UID):
+					r.twice++
+				default:
+					r.give(c, j, t, text)
+				}
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return c.config.unreadable(ctx, err)
+	}
+	return c.fatal(ctx)
+}
+
+// give hands an object to its job. One that is not what it says is counted.
+func (r *recording) give(c *collection, j *job, t dump.Type, text []byte) {
+	text, err := coreEvent(t, text)
+	if err == nil {
+		err = j.kind.take(c, j, text)
+	}
+	if err != nil {
+		r.unread++
+	}
+}
+
+// replay is list for a recording.
+func replay[T any, PT interface {
+	*T
+	metav1.Object
+}](ctx context.Context, c *client, l *listing, take func(PT) error) error {
+	r := c.recording
+	if l.absent = !r.survey.holds(l); l.absent {
+		return nil
+	}
+	seen := seenSet{}
+	_, err := r.Walk(ctx, dump.Handler{
+		Want: func(file string) bool { return r.survey.fileHolds(file, l) },
+		Object: func(_ string, in dump.Type, text []byte) error {
+			p := probe(text)
+			t := p.is(in)
+			if !p.belongs(l, t) || p.Metadata.UID == "" || p.Metadata.Name == "" || !seen.add(p.Metadata.UID) {
+				return nil
+			}
+			text, err := coreEvent(t, text)
+			object := PT(new(T))
+			if err != nil || json.Unmarshal(text, object) != nil {
+				r.unread++
+				return nil
+			}
+			if more, err := l.count(object, c.maxObjects); err != nil || !more {
+				return err
+			}
+			return take(object)
+		},
+	})
+	var refused *dump.RefusedError
+	if errors.As(err, &refused) || ctx.Err() != nil && err != nil {
+		l.err = classify(ctx, err, l.what())
+		return nil
+	}
+	return err
+}
+
+// belongs reports whether an object is one of a list.
+func (p *probed) belongs(l *listing, t dump.Type) bool {
+	if !l.resource.serves(t, l.accept == asMetadata) || l.namespace != "" && !l.resource.cluster && p.Metadata.Namespace != l.namespace {
+		return false
+	}
+	if l.selector == "" {
+		return true
+	}
+	selector, err := fields.ParseSelector(l.selector)
+	return err == nil && selector.Matches(fields.Set{
+		"reason": string(p.Reason), "type": string(p.Type),
+		"metadata.name": p.Metadata.Name, "metadata.namespace": p.Metadata.Namespace,
+	})
+}
+
+// coreEvent turns the newer view of an Event into the one that is read.
+func coreEvent(t dump.Type, text []byte) ([]byte, error) {
+	if t.APIVersion != eventsAPI {
+		return text, nil
+	}
+	var e struct {
+		metav1.TypeMeta   `json:",inline"`
+		metav1.ObjectMeta `json:"metadata"`
+		EventTime         metav1.MicroTime       `json:"eventTime"`
+		Series            *corev1.EventSeries    `json:"series"`
+		Controller        string                 `json:"reportingController"`
+		Instance          string                 `json:"reportingInstance"`
+		Action            string                 `json:"action"`
+		Reason            string                 `json:"reason"`
+		Regarding         corev1.ObjectReference `json:"regarding"`
+		Note              string                 `json:"note"`
+		Type              string                 `json:"type"`
+		Source            corev1.EventSource     `json:"deprecatedSource"`
+		First             metav1.Time            `json:"deprecatedFirstTimestamp"`
+		Last              metav1.Time            `json:"deprecatedLastTimestamp"`
+		Count             int32                  `json:"deprecatedCount"`
+	}
+	if err := json.Unmarshal(text, &e); err != nil {
+		return nil, errWrongKind
+	}
+	return json.Marshal(&corev1.Event{
+		ObjectMeta: e.ObjectMeta, InvolvedObject: e.Regarding, Reason: e.Reason, Message: e.Note, Source: e.Source,
+		FirstTimestamp: e.First, LastTimestamp: e.Last, Count: e.Count, Type: e.Type, EventTime: e.EventTime,
+		Series: e.Series, Action: e.Action, ReportingController: e.Controller, ReportingInstance: e.Instance,
+	})
+}
+
+// sayAbsent says that a stream is of kinds that are not there.
+func (c *collection) sayAbsent() string {
+	if c.api.recording != nil {
+		return "the recording holds none of its kinds"
+	}
+	return "the cluster has none of these kinds"
+}
+
+// unrecorded says that a recording has nothing of a list.
+func (c *collection) unrecorded(j *job) string {
+	if s := c.api.recording.survey; j.namespace != "" && !s.namespaces[j.namespace] {
+		return "namespace " + j.namespace + " is not in the recording"
+	}
+	return "the recording holds no " + j.resource.plural + "; whether there were any is not known"
+}
+
+// damage says which files of a recording could not be read in full.
+func (c *collection) damage(j *job) string {
+	if c.api.recording == nil || c.api.recording.survey == nil {
+		return ""
+	}
+	return c.api.recording.survey.damage(&j.listing)
+}
+
+// emptyRecording is the error of a recording with nothing that is asked for.
+func (c *collection) emptyRecording() error {
+	var why []string
+	for _, j := range c.jobs {
+		if said := c.unrecorded(j); !slices.Contains(why, said) {
+			why = append(why, said)
+		}
+	}
+	return connector.Errorf(connector.ClassConfig, nil, "nothing of %s is in the recording: %s", sayNamespaces(c.scope.namespaces), strings.Join(why, "; "))
+}
+
+// noteRecording says what was read, and up to when.
+func (c *collection) noteRecording() {
+	r := c.api.recording
+	if r == nil {
+		return
+	}
+	s := r.survey
+	c.note("Read from a recording of %s in %s; nothing was asked of a cluster. Its present is taken to be %s: %s.",
+		counted(s.objects, "object"), counted(s.tally.Files, "file"), s.asOf.Format(time.RFC3339), s.basis())
+	if s.guessed() && c.config.ClusterID == "" {
+		c.note("The cluster id is a digest of the oldest object, because the recording does not hold the namespace kube-system; " +
+			"set cluster_id to have the service keys of the live cluster.")
+	}
+	if s.manageable && !s.managed && slices.Contains(c.config.streams(), record.StreamConfigMaps) {
+		c.note("The recording was made without managedFields: when objects were changed, by which program and in which keys is not known. " +
+			"kubectl writes them with --show-managed-fields.")
+	}
+	for _, of := range []struct {
+		n    int
+		what string
+	}{
+		{r.nameless, "without a uid, which no cluster had, left out"},
+		{r.unread, "that cannot be read as what they say they are, left out"},
+		{r.twice, "that the recording holds more than once, of which the first was read"},
+	} {
+		if of.n > 0 {
+			c.note("Objects %s: %d.", of.what, of.n)
+		}
+	}
+	if s.tally.Skipped > 0 {
+		c.note("Files of the recording that hold no object of Kubernetes: %d.", s.tally.Skipped)
+	}
+}
+
+// counted says how many.
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// Interface checks.
+var (
+	_ connector.Connector  = (*recorded)(nil)
+	_ connector.Identifier = (*recorded)(nil)
+	_ http.RoundTripper    = noTransport{}
+)
