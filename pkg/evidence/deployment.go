@@ -96,6 +96,7 @@ const (
 	BasisAnnotation    TimeBasis = "annotation" // restartedAt
 	BasisSnapshot      TimeBasis = "snapshot"   // between two looks
 	BasisStatus        TimeBasis = "status"     // a time in the object's status
+	BasisTaint         TimeBasis = "taint"      // when a node got it
 	BasisSource        TimeBasis = "source"     // when a delivery tool had fetched what it applied
 )
 

@@ -23,11 +23,12 @@ type Kind string
 const (
 	KindDeployment   Kind = "DeploymentEvent"
 	KindConfigChange Kind = "ConfigChangeEvent"
+	KindNode         Kind = "NodeEvent"
 	KindSignal       Kind = "RuntimeSignal"
 )
 
 // Kinds lists all kinds in the order of the files in a manifest.
-func Kinds() []Kind { return []Kind{KindConfigChange, KindDeployment, KindSignal} }
+func Kinds() []Kind { return []Kind{KindConfigChange, KindDeployment, KindNode, KindSignal} }
 
 // Severity orders events for people. It says how much something hurts, not how
 // likely it is to be a cause.
@@ -60,6 +61,7 @@ type Event struct {
 
 	ConfigChange *ConfigChange `json:"config_change,omitempty"`
 	Deployment   *Deployment   `json:"deployment,omitempty"`
+	Node         *Node         `json:"node,omitempty"`
 	Signal       *Signal       `json:"signal,omitempty"`
 
 	Links []Link `json:"links,omitempty"`

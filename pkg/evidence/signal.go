@@ -53,6 +53,9 @@ type Signal struct {
 	// MemoryLimit is zero when there is none.
 	MemoryLimit       *int64 `json:"memory_limit_bytes,omitempty"`
 	MemoryLimitOrigin string `json:"memory_limit_origin,omitempty"`
+
+	// Contrasts set the nodes that are not well against the others, for class node.
+	Contrasts []NodeContrast `json:"contrasts,omitempty"`
 }
 
 // Missing names an object that is not there.

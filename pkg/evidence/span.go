@@ -29,6 +29,11 @@ func (e Event) Span() Span {
 			add(from)
 			s.Ongoing = true
 		}
+	case e.Node != nil:
+		if from := e.Node.NotBefore; from != nil {
+			add(from)
+			s.Ongoing = true
+		}
 	case e.Signal != nil:
 		add(e.Signal.Last)
 		s.Ongoing = e.Signal.Ongoing

@@ -9,7 +9,9 @@ func Summarize(e Event) string {
 	case e.Deployment != nil:
 		return summarizeDeployment(name, e.Deployment) + beside(e)
 	case e.ConfigChange != nil:
-		return summarizeConfigChange(name, e.ConfigChange) + beside(e)
+		return summarizeConfigChange(name, e.ConfigChange, beside(e))
+	case e.Node != nil:
+		return summarizeNode(name, e.Node)
 	case e.Signal != nil:
 		return summarizeSignal(name, e.Signal)
 	}

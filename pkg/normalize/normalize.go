@@ -20,6 +20,8 @@ func Record(connectorName string, r record.Record) ([]evidence.Event, error) {
 	switch r := r.(type) {
 	case record.Workload:
 		return workload(connectorName, r), nil
+	case record.Node:
+		return node(connectorName, r), nil
 	case record.Signal:
 		return signal(connectorName, r), nil
 	case record.Setting:
