@@ -33,10 +33,10 @@ const (
 
 // layout names the fields of the types that are walked, by their numbers.
 type layout struct {
-	seed                     maphash.Seed
-	meta, pod, container     fieldNames
-	metaNumber, podNumber    uint64 // in the template
-	limits, requests, claims uint64 // in the resources
+	seed                  maphash.Seed
+	meta, pod, container  fieldNames
+	metaNumber, podNumber uint64 // in the template
+	limits, requests      uint64 // in the resources
 }
 
 // fieldNames are fields by number.
@@ -57,7 +57,7 @@ func newLayout() *layout {
 		pod:        namesOf(reflect.TypeFor[corev1.PodSpec]()),
 		container:  namesOf(reflect.TypeFor[corev1.Container]()),
 		metaNumber: template["metadata"], podNumber: template["spec"],
-		limits: resources["limits"], requests: resources["requests"], claims: resources["claims"],
+		limits: resources["limits"], requests: resources["requests"],
 	}
 }
 
@@ -179,10 +179,9 @@ func (r *templateReader) readMeta(meta []byte) {
 		switch {
 		case !ok:
 		case name == "labels" || name == "annotations":
-			key, _ := keyAndValue(value)
-			r.put(value, "metadata.", name, r.bracket(key, isMetadataKey))
+			r.put(value, named(value, isMetadataKey), "metadata.", name)
 		default:
-			r.put(value, "metadata")
+			r.put(value, nil, "metadata")
 		}
 	})
 }
@@ -193,34 +192,34 @@ func (r *templateReader) readPod(pod []byte) {
 		switch {
 		case !ok, name == "serviceAccount": // that is serviceAccountName once more
 		case name == "":
-			r.put(value, "spec")
+			r.put(value, nil, "spec")
 		case name == "containers" || name == "initContainers":
 			r.readContainer(name, value)
 		case name == "volumes":
-			key, _ := keyAndValue(value) // the name is field 1
-			r.put(value, "spec.", name, r.bracket(key, isLabelName))
+			r.put(value, named(value, isLabelName), "spec.", name)
 		default:
-			r.put(value, "spec.", name)
+			r.put(value, nil, "spec.", name)
 		}
 	})
 }
 
 func (r *templateReader) readContainer(list string, container []byte) {
-	key, _ := keyAndValue(container) // the name is field 1
-	which := r.bracket(key, isLabelName)
+	which := ""
+	if name := named(container, isLabelName); name != nil {
+		which = "[" + string(name) + "]"
+	}
 	eachValue(container, func(number uint64, value []byte) {
 		name, ok := r.container.of(number, value)
 		switch {
 		case !ok, name == "name":
 		case name == "":
-			r.put(value, "spec.", list, which)
+			r.put(value, nil, "spec.", list, which)
 		case name == "env":
-			key, _ := keyAndValue(value)
-			r.put(value, "spec.", list, which, ".env", r.bracket(key, isEnvName))
+			r.put(value, named(value, isEnvName), "spec.", list, which, ".env")
 		case name == "resources":
 			r.readResources(list, which, value)
 		default:
-			r.put(value, "spec.", list, which, ".", name)
+			r.put(value, nil, "spec.", list, which, ".", name)
 		}
 	})
 }
@@ -234,38 +233,48 @@ func (r *templateReader) readResources(list, which string, resources []byte) {
 		case r.requests:
 			name = ".resources.requests"
 		default:
-			r.put(value, "spec.", list, which, ".resources")
+			r.put(value, nil, "spec.", list, which, ".resources")
 			return
 		}
-		key, _ := keyAndValue(value)
-		what := ""
-		if isLowerWord(key) {
-			what = "." + string(key)
-		} else {
-			what = r.bracket(key, isMetadataKey)
+		if word := named(value, isLowerWord); word != nil {
+			r.put(value, nil, "spec.", list, which, name, ".", string(word))
+			return
 		}
-		r.put(value, "spec.", list, which, name, what)
+		r.put(value, named(value, isMetadataKey), "spec.", list, which, name)
 	})
 }
 
-// bracket writes a name that follows the rules; of another one nothing, so that
-// the field is told by its parent.
-func (r *templateReader) bracket(name []byte, ok func([]byte) bool) string {
-	if !ok(name) {
-		return ""
+// named gives the name of an element or the key of an entry, which is field 1 and
+// comes first. It is nil for one that does not follow the rules: the field is then
+// told by its parent.
+func named(element []byte, ok func([]byte) bool) []byte {
+	tag, n := binary.Uvarint(element)
+	if n <= 0 || tag != 1<<3|2 {
+		return nil
 	}
-	return "[" + string(name) + "]"
+	size, m := binary.Uvarint(element[n:])
+	if m <= 0 || size > uint64(len(element)-n-m) {
+		return nil
+	}
+	if name := element[n+m:][:size]; ok(name) {
+		return name
+	}
+	return nil
 }
 
-// put notes a value under a path. Values with the same path, such as the
-// elements of a list, become one digest.
-func (r *templateReader) put(value []byte, parts ...string) {
+// put notes a value under a path, which ends with a name in brackets unless that
+// is nil. Values with the same path, such as the elements of a list, become one
+// digest.
+func (r *templateReader) put(value, name []byte, parts ...string) {
 	if r.full {
 		return
 	}
 	r.key = r.key[:0]
 	for _, part := range parts {
 		r.key = append(r.key, part...)
+	}
+	if name != nil {
+		r.key = append(append(append(r.key, '['), name...), ']')
 	}
 	digest := maphash.Bytes(r.seed, value)
 	id, ok := r.ids[string(r.key)]
@@ -325,19 +334,6 @@ func (r *templateReader) spells(paths []string) bool {
 		}
 	}
 	return true
-}
-
-// keyAndValue reads fields 1 and 2 of a message, the entry of a map.
-func keyAndValue(message []byte) (key, value []byte) {
-	eachValue(message, func(number uint64, payload []byte) {
-		switch number {
-		case 1:
-			key = payload
-		case 2:
-			value = payload
-		}
-	})
-	return key, value
 }
 
 // eachValue calls f with the fields of a protobuf message that was just written:

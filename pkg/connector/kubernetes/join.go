@@ -46,6 +46,7 @@ func join(b *batch) *joined {
 		}
 	}
 	j.joinRevisions(b)
+	j.serveRuns()
 	for _, w := range j.workloads {
 		w.ownScalings()
 		w.sortScalings()
@@ -80,6 +81,8 @@ func (j *joined) joinRevisions(b *batch) {
 		}
 		if r != nil {
 			r.addPod(p)
+		} else if w := j.byUID[p.owner]; w != nil {
+			w.digests = addDigests(w.Containers, w.digests, p)
 		}
 	}
 	for i := range b.revisions {
@@ -107,23 +110,29 @@ func (r *revision) addPod(p *pod) {
 	if r.FirstPod.IsZero() || p.created.Before(r.FirstPod) {
 		r.FirstPod = p.created
 	}
+	r.digests = addDigests(r.Containers, r.digests, p)
+}
+
+// addDigests takes the digests that a pod runs. told are those of other pods.
+func addDigests(containers []record.Container, told map[string]string, p *pod) map[string]string {
 	for _, running := range p.containers {
-		for i := range r.Containers {
-			c := &r.Containers[i]
+		for i := range containers {
+			c := &containers[i]
 			if c.Name != running.Name || running.Digest == "" {
 				continue
 			}
-			if r.digests == nil {
-				r.digests = map[string]string{}
+			if told == nil {
+				told = map[string]string{}
 			}
-			switch r.digests[c.Name] {
+			switch told[c.Name] {
 			case "", running.Digest:
-				r.digests[c.Name], c.Digest = running.Digest, running.Digest
+				told[c.Name], c.Digest = running.Digest, running.Digest
 			default:
-				r.digests[c.Name], c.Digest = conflict, ""
+				told[c.Name], c.Digest = conflict, ""
 			}
 		}
 	}
+	return told
 }
 
 func lastScaleUp(list []record.Scaling, name string) (last time.Time) {
@@ -163,7 +172,7 @@ func (w *workload) sortScalings() {
 // serviceOf finds the service of an object that an event is about.
 func (j *joined) serviceOf(o record.Object) record.Service {
 	switch o.Kind {
-	case "Deployment", "StatefulSet", "DaemonSet":
+	case "Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job":
 		if w := j.byUID[types.UID(o.UID)]; w != nil {
 			return w.Service
 		}
@@ -171,6 +180,9 @@ func (j *joined) serviceOf(o record.Object) record.Service {
 	case "ReplicaSet":
 		if r := j.setByUID[types.UID(o.UID)]; r != nil {
 			return owned(j.byUID[r.owner])
+		}
+		if w := j.byUID[types.UID(o.UID)]; w != nil {
+			return w.Service
 		}
 		return generated(j.byName[objectKey{"Deployment", o.Namespace, withoutSuffix(o.Name)}])
 	case "Pod":
@@ -196,6 +208,8 @@ func (j *joined) serviceOfPod(p *pod) record.Service {
 		return p.own
 	case p.ownerKind == "ReplicaSet" && withoutSuffix(p.ownerName) != "":
 		return record.Service{Name: withoutSuffix(p.ownerName), Basis: "generated name"}
+	case p.ownerKind == "Job":
+		return j.serviceOfGoneJob(p.object.Namespace, p.ownerName)
 	case p.ownerKind == "StatefulSet", p.ownerKind == "DaemonSet":
 		return record.Service{Name: p.ownerName, Basis: "owner"}
 	}
@@ -208,12 +222,20 @@ func (j *joined) serviceOfGonePod(o record.Object) record.Service {
 	if r := j.setByName[objectKey{"ReplicaSet", o.Namespace, parent}]; r != nil {
 		return generated(j.byUID[r.owner])
 	}
-	for _, kind := range []string{"DaemonSet", "StatefulSet"} {
+	for _, kind := range []string{"DaemonSet", "StatefulSet", "Job", "ReplicaSet"} {
 		if w := j.byName[objectKey{kind, o.Namespace, parent}]; w != nil {
 			return generated(w)
 		}
 	}
-	return record.Service{}
+	return generated(j.byName[objectKey{"CronJob", o.Namespace, withoutSuffix(parent)}])
+}
+
+// serviceOfGoneJob knows a Job that was not listed by its name.
+func (j *joined) serviceOfGoneJob(namespace, name string) record.Service {
+	if w := j.byName[objectKey{"CronJob", namespace, withoutSuffix(name)}]; w != nil {
+		return generated(w)
+	}
+	return record.Service{Name: name, Basis: "owner"}
 }
 
 // withoutSuffix drops the last part of a generated name.

@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,12 +13,17 @@ import (
 )
 
 // workloadFacts are what the next look is to know of a workload. Their JSON is
-// an array, since there are many: desired replicas, starts. The latter may be
-// missing.
+// an array, since there are many: desired replicas; one when it was paused and
+// zero when not; the generation; and an array of starts. Those after the first
+// may be missing.
 type workloadFacts struct {
 	// Desired is spec.replicas, -1 when it is not known.
 	Desired int32
-	Starts  []start
+	// Paused is nil when it is not known or when the kind cannot be paused.
+	Paused *bool
+	// Generation is kept of CronJobs; zero when it is not known.
+	Generation int64
+	Starts     []start
 }
 
 // start is what told when a revision that was there before came back: Events
@@ -38,6 +44,16 @@ const startUID = 8
 // append writes the array; a start is an array of its own, with times in seconds.
 func (f workloadFacts) append(b []byte) []byte {
 	b = strconv.AppendInt(append(b, '['), int64(f.Desired), 10)
+	if f.Paused != nil {
+		paused := byte('0')
+		if *f.Paused {
+			paused = '1'
+		}
+		b = append(b, ',', paused)
+		if f.Generation > 0 {
+			b = strconv.AppendInt(append(b, ','), f.Generation, 10)
+		}
+	}
 	for i, s := range f.Starts {
 		if i == 0 {
 			b = append(b, ",["...)
@@ -72,8 +88,20 @@ func readWorkloadFacts(raw json.RawMessage) workloadFacts {
 	if len(array) > 0 && json.Unmarshal(array[0], &f.Desired) != nil {
 		f.Desired = -1
 	}
-	if len(array) > 1 && json.Unmarshal(array[1], &f.Starts) != nil {
-		f.Starts = nil
+	for i, field := range array {
+		var number int64
+		switch {
+		case i == 0:
+		case len(field) > 0 && field[0] == '[':
+			if json.Unmarshal(field, &f.Starts) != nil {
+				f.Starts = nil
+			}
+		case json.Unmarshal(field, &number) != nil:
+		case i == 1:
+			f.Paused = new(number == 1)
+		case i == 2:
+			f.Generation = number
+		}
 	}
 	return f
 }
@@ -131,23 +159,30 @@ func starts(w *workload) []start {
 }
 
 // keepWorkloads hands over what the next look is to know. Of a workload that was
-// rolled back often the newest start matters most.
+// rolled back often the newest start matters most. Jobs go away when they have
+// ended, and those of a controller anyhow: that is not to be told.
 func keepWorkloads(workloads []*workload) []keepsake {
-	out := make([]keepsake, len(workloads))
-	for i, w := range workloads {
-		f := workloadFacts{w.Desired, starts(w)}
+	out := make([]keepsake, 0, len(workloads))
+	for _, w := range workloads {
+		if w.Object.Kind == "Job" && (w.owner != "" || w.Rollout.State == record.RolloutComplete || w.Rollout.State == record.RolloutFailed) {
+			continue
+		}
+		f := workloadFacts{Desired: w.Desired, Starts: starts(w)}
+		if w.Object.Kind == "Deployment" || w.Object.Kind == "CronJob" {
+			f.Paused, f.Generation = &w.paused, w.generation
+		}
 		k := keepsake{object: w.Object, service: w.Service.Name, created: w.Created, facts: f.append(nil)}
 		if n := len(f.Starts); n > 1 {
 			f.Starts = f.Starts[n-1:]
 			k.brief = f.append(nil)
 		}
-		out[i] = k
+		out = append(out, k)
 	}
 	return out
 }
 
 // recall adds to the workloads what the last look knew of them: another number
-// of replicas, and when revisions came back.
+// of replicas, whether they were paused, and when revisions came back.
 func (st state) recall(workloads []*workload, looked glances) {
 	for _, w := range workloads {
 		k, ok := st.before(w.Object.UID)
@@ -159,6 +194,9 @@ func (st state) recall(workloads []*workload, looked glances) {
 		if f.Desired >= 0 && w.Desired >= 0 && f.Desired != w.Desired && whole && g.compares(k.At) {
 			w.Rescaled = &record.Rescaled{From: f.Desired, To: w.Desired, After: k.At, Before: g.ended.UTC()}
 		}
+		if whole && g.compares(k.At) {
+			w.recallPause(f, record.Vanished{After: k.At, Before: g.ended.UTC()})
+		}
 		for _, s := range f.Starts {
 			for i := range w.Revisions {
 				if r := &w.Revisions[i]; s.is(r) {
@@ -166,6 +204,30 @@ func (st state) recall(workloads []*workload, looked glances) {
 				}
 			}
 		}
+	}
+}
+
+// recallPause adds that the workload was paused or resumed between two looks, and
+// that a CronJob was changed, unless that was all.
+func (w *workload) recallPause(f workloadFacts, between record.Vanished) {
+	if f.Paused == nil {
+		return
+	}
+	toggled := *f.Paused != w.paused
+	within := func(t time.Time) bool {
+		return !t.IsZero() && !t.Before(between.After) && (between.Before.IsZero() || !t.After(between.Before))
+	}
+	told := slices.ContainsFunc(w.Pauses, func(p record.Pause) bool { return p.Paused == w.paused && within(p.Time) })
+	switch {
+	case !toggled || told:
+	case !w.paused && within(w.Rollout.Transitioned):
+		w.Pauses = append(w.Pauses, record.Pause{Time: w.Rollout.Transitioned})
+	default:
+		w.Pauses = append(w.Pauses, record.Pause{Paused: w.paused, After: between.After, Before: between.Before})
+	}
+	written := w.generation - f.Generation
+	if f.Generation > 0 && written > 0 && (!toggled || written > 1) {
+		w.Updated = &between
 	}
 }
 
@@ -183,7 +245,16 @@ func (c *collection) vanishedWorkloads(j *joined) []record.Workload {
 	for _, k := range workloadKinds() {
 		kinds = append(kinds, k.kind)
 	}
-	there := func(uid string) bool { return j.byUID[types.UID(uid)] != nil }
+	// A ReplicaSet of its own that was adopted is still there.
+	aside := map[types.UID]bool{}
+	for _, job := range c.jobs {
+		for _, uid := range job.aside {
+			aside[uid] = true
+		}
+	}
+	there := func(uid string) bool {
+		return j.byUID[types.UID(uid)] != nil || j.setByUID[types.UID(uid)] != nil || aside[types.UID(uid)]
+	}
 	var out []record.Workload
 	for _, g := range c.prior.vanished(there, c.glance, kinds...) {
 		out = append(out, record.Workload{

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"maps"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -82,8 +81,10 @@ func restartedAt(annotations map[string]string) time.Time {
 
 func containers(spec *corev1.PodSpec) []record.Container {
 	out := make([]record.Container, 0, len(spec.InitContainers)+len(spec.Containers))
-	for _, c := range slices.Concat(spec.InitContainers, spec.Containers) {
-		out = append(out, record.Container{Name: c.Name, Image: imageRef(c.Image)})
+	for _, list := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
+		for i := range list {
+			out = append(out, record.Container{Name: list[i].Name, Image: imageRef(list[i].Image)})
+		}
 	}
 	return out
 }

@@ -35,13 +35,13 @@ type revision struct {
 // workloadKinds are what runs pods, and the revisions that it had.
 func workloadKinds() []kind {
 	const stream = record.StreamWorkloads
-	return []kind{
+	return slices.Concat([]kind{
 		kindOf(apps("deployments", "Deployment"), stream, func(l *appsv1.DeploymentList) []appsv1.Deployment { return l.Items }, (*collection).takeDeployment),
 		kindOf(apps("replicasets", "ReplicaSet"), stream, func(l *appsv1.ReplicaSetList) []appsv1.ReplicaSet { return l.Items }, (*collection).takeReplicaSet),
 		kindOf(apps("statefulsets", "StatefulSet"), stream, func(l *appsv1.StatefulSetList) []appsv1.StatefulSet { return l.Items }, (*collection).takeStatefulSet),
 		kindOf(apps("daemonsets", "DaemonSet"), stream, func(l *appsv1.DaemonSetList) []appsv1.DaemonSet { return l.Items }, (*collection).takeDaemonSet),
 		kindOf(apps("controllerrevisions", "ControllerRevision"), stream, func(l *appsv1.ControllerRevisionList) []appsv1.ControllerRevision { return l.Items }, (*collection).takeControllerRevision),
-	}
+	}, runKinds())
 }
 
 func (c *collection) takeDeployment(j *job, d *appsv1.Deployment) error {
@@ -70,8 +70,12 @@ func (c *collection) templates(j *job) *templateReader {
 }
 
 func (c *collection) takeReplicaSet(j *job, rs *appsv1.ReplicaSet) error {
-	if r, ok := cutReplicaSet(rs, c.templates(j)); ok {
+	if metav1.GetControllerOfNoCopy(rs) == nil {
+		j.workloads = append(j.workloads, c.cutReplicas(rs))
+	} else if r, ok := cutReplicaSet(rs, c.templates(j)); ok {
 		j.revisions = append(j.revisions, r)
+	} else {
+		j.aside = append(j.aside, rs.UID)
 	}
 	return nil
 }
@@ -91,14 +95,30 @@ type workload struct {
 	record.Workload
 	// history is revisionHistoryLimit.
 	history int32
+	// refs are the ConfigMaps and Secrets that the present template names.
+	refs []reference
 	// settled is that of a StatefulSet.
 	settled bool
+	// paused says that a Deployment is paused or a CronJob suspended.
+	paused     bool
+	generation int64
+	// owner is the controller of a Job. routine says that nothing is told of it.
+	owner   types.UID
+	routine bool
+	// digests are those of Containers; see addDigests.
+	digests map[string]string
 }
 
 func (s *source) cutDeployment(d *appsv1.Deployment) workload {
 	w := s.cutWorkload("Deployment", &d.ObjectMeta, &d.Spec.Template, d.Spec.RevisionHistoryLimit)
 	w.Desired = replicas(d.Spec.Replicas)
 	w.Rollout = deploymentRollout(d)
+	w.paused = d.Spec.Paused
+	for _, condition := range d.Status.Conditions {
+		if condition.Type == appsv1.DeploymentProgressing {
+			w.Pauses = pauses(condition)
+		}
+	}
 	return w
 }
 
@@ -117,7 +137,7 @@ func (s *source) cutDaemonSet(d *appsv1.DaemonSet) workload {
 }
 
 func (s *source) cutWorkload(kind string, meta *metav1.ObjectMeta, t *corev1.PodTemplateSpec, history *int32) workload {
-	w := workload{history: defaultHistory}
+	w := workload{history: defaultHistory, refs: references(&t.Spec)}
 	if history != nil {
 		w.history = *history
 	}
@@ -135,13 +155,16 @@ func (s *source) object(kind string, meta *metav1.ObjectMeta) record.Object {
 	return record.Object{Cluster: s.clusterID, Kind: kind, Namespace: meta.Namespace, Name: meta.Name, UID: string(meta.UID)}
 }
 
+// ownName says that a service is called like its workload.
+const ownName = "workload name"
+
 // service names the service of a workload: the first label that it or its pods
 // carry, else its own name.
 func (s *source) service(name string, labels ...map[string]string) record.Service {
 	if service, ok := s.labelled(labels...); ok {
 		return service
 	}
-	return record.Service{Name: name, Basis: "workload name"}
+	return record.Service{Name: name, Basis: ownName}
 }
 
 func (s *source) labelled(labels ...map[string]string) (record.Service, bool) {
@@ -180,7 +203,7 @@ func deploymentRollout(d *appsv1.Deployment) record.Rollout {
 		return r
 	}
 	c := d.Status.Conditions[i]
-	r.Reason, r.Updated = reasonWord(c.Reason), c.LastUpdateTime.UTC()
+	r.Reason, r.Updated, r.Transitioned = reasonWord(c.Reason), c.LastUpdateTime.UTC(), c.LastTransitionTime.UTC()
 	switch {
 	case c.Reason == "NewReplicaSetAvailable":
 		r.State = record.RolloutComplete
