@@ -19,13 +19,15 @@ import (
 func Record(connectorName string, r record.Record) ([]evidence.Event, error) {
 	switch r := r.(type) {
 	case record.Workload:
-		return workload(connectorName, r), nil
+		return managed(workload(connectorName, r), r.ManagedBy), nil
 	case record.Node:
 		return node(connectorName, r), nil
 	case record.Signal:
 		return signal(connectorName, r), nil
 	case record.Setting:
-		return setting(connectorName, r), nil
+		return managed(setting(connectorName, r), r.ManagedBy), nil
+	case record.Delivery:
+		return delivery(connectorName, r), nil
 	}
 	return nil, fmt.Errorf("no evidence is made of a record of type %T (stream %s)", r, streamOf(r))
 }

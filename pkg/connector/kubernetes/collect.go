@@ -39,7 +39,13 @@ type batch struct {
 	revisions []revision
 	pods      []pod
 	settings  []setting
-	scalings  map[string][]record.Scaling // by uid of the Deployment
+	nodes     []node
+	// deliveries are what tools applied, sources what they fetch it from, releases
+	// the versions that Helm keeps.
+	deliveries []delivery
+	sources    map[objectKey]fluxSource
+	releases   []release
+	scalings   map[string][]record.Scaling // by uid of the Deployment
 	// oldest is the oldest last time of an event: younger ones are all there.
 	oldest time.Time
 }
@@ -53,8 +59,15 @@ type job struct {
 	began, ended time.Time
 	// locks counts ConfigMaps that were left out because they are locks.
 	locks int
-	// standing counts objects that every namespace has.
-	standing int
+	// broken counts custom resources that could not be read.
+	broken int
+	// standing counts objects that every namespace has, copies Secrets of which an
+	// annotation holds a copy.
+	standing, copies int
+	// others are the uids of objects that were left out though they are there.
+	others []string
+	// aside are the uids of ReplicaSets of which nothing is kept.
+	aside []types.UID
 	// templates reads the pod templates of this list.
 	templates *templateReader
 	// admitted counts objects of namespaces that are read; chosen are those that a
@@ -75,6 +88,10 @@ type collection struct {
 	jobs       []*job
 	// oldest is the oldest event of all lists.
 	oldest time.Time
+	// allowed are the labels and annotations of settings that are compared; tagCheck
+	// tells whether tags are of the same key and choice.
+	allowed  allowlist
+	tagCheck string
 	// choice is what a label selector leaves; nil is everything.
 	choice *choice
 	// fold gathers the Events of troubles that pods have.
@@ -117,12 +134,16 @@ func (c *collection) collect(ctx context.Context) error {
 	if c.prior, err = readState(c.req.State); err != nil {
 		return err
 	}
+	if err := c.prepareTags(); err != nil {
+		return err
+	}
 	c.plan()
 	if err := c.runJobs(ctx); err != nil {
 		return err
 	}
 	all := c.merge()
 	j := join(&all)
+	deliveries := c.deliver(j, &all)
 	c.choose(j)
 	c.prior.recall(j.workloads, c.glance)
 	if err := c.usable(); err != nil {
@@ -132,7 +153,12 @@ func (c *collection) collect(ctx context.Context) error {
 		return err
 	}
 	defer c.writeNotes(j)
-	err = c.emitOthers(ctx, j, all.settings)
+	if err = c.emitOthers(ctx, j, all.settings); err == nil {
+		err = c.emitNodes(ctx, j, all.nodes)
+	}
+	if err == nil {
+		err = c.emitDeliveries(ctx, deliveries)
+	}
 	if err := c.writeState(); err != nil {
 		return err
 	}
@@ -156,7 +182,7 @@ func (c *collection) plan() {
 		}
 		for _, ns := range namespaces {
 			c.jobs = append(c.jobs, &job{kind: k, listing: listing{
-				resource: k.resource, stream: k.stream, namespace: ns, selector: k.selector, accept: k.accept,
+				resource: k.resource, stream: k.stream, namespace: ns, selector: k.selector, labels: k.labels, accept: k.accept,
 				optional: c.config.optional(k.stream), foreign: k.foreign,
 			}})
 		}
@@ -169,6 +195,7 @@ func (c *collection) runJobs(ctx context.Context) error {
 	if c.api.recording != nil {
 		return c.replayJobs(ctx)
 	}
+	c.findForeign(ctx)
 	c.review(ctx)
 	slots := make(chan struct{}, parallel)
 	panics := make(chan any, len(c.jobs))
@@ -257,12 +284,16 @@ func (c *collection) roles() string {
 }
 
 func (c *collection) merge() batch {
-	all := batch{scalings: map[string][]record.Scaling{}}
+	all := batch{scalings: map[string][]record.Scaling{}, sources: map[objectKey]fluxSource{}}
 	for _, j := range c.jobs {
 		all.workloads = append(all.workloads, j.workloads...)
 		all.revisions = append(all.revisions, j.revisions...)
 		all.pods = append(all.pods, j.pods...)
 		all.settings = append(all.settings, j.settings...)
+		all.deliveries = append(all.deliveries, j.deliveries...)
+		all.releases = append(all.releases, j.releases...)
+		maps.Copy(all.sources, j.sources)
+		all.nodes = append(all.nodes, j.nodes...)
 		for owner, list := range j.scalings {
 			all.scalings[owner] = append(all.scalings[owner], list...)
 		}
@@ -299,7 +330,9 @@ func (c *collection) give(ctx context.Context, r record.Record, o record.Object,
 func (c *collection) emitWorkloads(ctx context.Context, j *joined) error {
 	workloads := append(c.vanishedWorkloads(j), make([]record.Workload, 0, len(j.workloads))...)
 	for _, w := range j.workloads {
-		workloads = append(workloads, w.Workload)
+		if !w.routine {
+			workloads = append(workloads, w.Workload)
+		}
 	}
 	slices.SortStableFunc(workloads, func(a, b record.Workload) int { return compareObjects(a.Object, b.Object) })
 	for _, w := range workloads {

@@ -48,6 +48,10 @@ func (c *collection) tally(stream string) tally {
 			continue
 		}
 		switch {
+		case j.unknown:
+			t.left++
+			say("the API server did not say which kinds it knows, so that these were not asked for")
+			continue
 		case j.absent && c.api.recording != nil && !j.optional:
 			say(c.unrecorded(j))
 		case j.absent:

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -55,7 +56,9 @@ func newCodecs(kinds []kind) (*codecs, error) {
 	metav1.AddToGroupVersion(scheme, corev1.SchemeGroupVersion)
 	for _, k := range kinds {
 		if k.accept != asMetadata {
-			scheme.AddKnownTypes(schema.GroupVersion{Group: k.group, Version: k.version}, k.page())
+			for _, version := range append([]string{k.version}, k.versions...) {
+				scheme.AddKnownTypeWithName(schema.GroupVersionKind{Group: k.group, Version: version, Kind: k.kind + "List"}, k.page())
+			}
 		}
 	}
 	scheme.AddKnownTypes(authorizationv1.SchemeGroupVersion, &authorizationv1.SelfSubjectAccessReview{})
@@ -102,7 +105,7 @@ func (c *codecs) decode(body []byte, limit int, obj runtime.Object) error {
 		return errors.Join(errWrongKind, err)
 	case err != nil:
 		return err
-	case *declared != want[0] || reflect.TypeOf(got) != reflect.TypeOf(obj):
+	case !slices.Contains(want, *declared) || reflect.TypeOf(got) != reflect.TypeOf(obj):
 		return errWrongKind
 	}
 	reflect.ValueOf(obj).Elem().Set(reflect.ValueOf(got).Elem())

@@ -21,6 +21,10 @@ type kind struct {
 	// foreign says that the kind belongs to a CustomResourceDefinition, which may not
 	// be there.
 	foreign bool
+	// versions are those of a foreign kind that are understood, the best first.
+	versions []string
+	// labels is a label selector.
+	labels string
 	// values says that values of data are read, so that the bytes of answers are
 	// wiped.
 	values bool
@@ -76,7 +80,7 @@ func metadataOf(r resource, stream string, cut func(*collection, *job, *metav1.P
 // kinds lists every kind that a config can ask for, in the order in which they
 // are read.
 func (c *Config) kinds() []kind {
-	return slices.Concat(workloadKinds(), settingKinds(c), podKinds(), eventKinds())
+	return slices.Concat(workloadKinds(), settingKinds(c), podKinds(), nodeKinds(), gitopsKinds(), helmKinds(), eventKinds())
 }
 
 // allStreams lists the streams in the order of Capabilities and Coverage, which

@@ -23,8 +23,9 @@ type listing struct {
 	resource  resource
 	stream    string
 	namespace string // empty for all
-	// selector is a field selector; accept is the form of the answer.
-	selector, accept string
+	// selector is a field selector, labels one of labels; accept is the form of the
+	// answer.
+	selector, labels, accept string
 	// optional says that a refusal is no gap, foreign that the server may not know
 	// the kind.
 	optional, foreign bool
@@ -41,7 +42,10 @@ type listing struct {
 	refused   bool
 	// absent says that the server does not know the kind.
 	absent bool
-	err    *connector.Error
+	// unknown says, beside absent, that this is not known: the server did not say
+	// which kinds it has.
+	unknown bool
+	err     *connector.Error
 }
 
 func (l *listing) whole() bool { return l.err == nil && !l.refused && !l.absent && !l.truncated }
@@ -73,16 +77,20 @@ func list[T any, PT interface {
 	if c.recording != nil {
 		return replay(ctx, c, l, take)
 	}
-	if !l.mayList(ctx, c) {
+	if l.absent || !l.mayList(ctx, c) {
 		return nil
 	}
 	seen := seenSet{}
 	token, idle := "", 0
 	for {
 		p := page()
-		limit := min(c.pageSize, c.maxObjects-l.objects) // at the bound one more tells whether there is more
+		pageSize := c.pageSize
+		if l.foreign {
+			pageSize = min(pageSize, foreignPage)
+		}
+		limit := min(pageSize, c.maxObjects-l.objects) // at the bound one more tells whether there is more
 		if l.restarted {
-			limit = c.pageSize // what was seen comes again
+			limit = pageSize // what was seen comes again
 		}
 		if err := l.fetch(ctx, c, token, limit, p); err != nil {
 			// A continue token lives about five minutes. The list then starts
@@ -185,6 +193,9 @@ func (l *listing) fetch(ctx context.Context, c *client, token string, limit int,
 	}
 	if l.selector != "" {
 		query.Set("fieldSelector", l.selector)
+	}
+	if l.labels != "" {
+		query.Set("labelSelector", l.labels)
 	}
 	accept := l.accept
 	if accept == "" {

@@ -143,6 +143,7 @@ func (s *source) cutWorkload(kind string, meta *metav1.ObjectMeta, t *corev1.Pod
 	}
 	w.Object = s.object(kind, meta)
 	w.Service = s.service(meta.Name, meta.Labels, t.Labels)
+	w.ManagedBy = managedBy(w.Object, meta.Labels, meta.Annotations)
 	w.Created = meta.CreationTimestamp.UTC()
 	if meta.DeletionTimestamp != nil {
 		w.Deleted = meta.DeletionTimestamp.UTC()
