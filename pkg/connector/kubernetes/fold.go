@@ -3,7 +3,6 @@ package kubernetes
 import (
 	"cmp"
 	"context"
-	"slices"
 	"time"
 
 	"github.com/rcactl/rcactl/pkg/record"

@@ -268,7 +268,7 @@ func checkFacts(t *testing.T, f record.SignalFacts) {
 		f.HTTPStatus != nil && (*f.HTTPStatus < 100 || *f.HTTPStatus > 999) || f.NodesTotal != nil && *f.NodesTotal < 0 {
 		t.Errorf("%+v", f)
 	}
-	if len(f.Resources) > maxResources || slices.ContainsFunc(f.Resources, func(r string) bool { return !isLabelKey(r) }) {
+	if len(f.Resources) > maxScarce || slices.ContainsFunc(f.Resources, func(r string) bool { return !isLabelKey(r) }) {
 		t.Errorf("resources %q", f.Resources)
 	}
 	reasons := words("insufficient_cpu insufficient_memory insufficient_ephemeral_storage insufficient_extended too_many_pods taint cordoned not_ready pressure " +

@@ -15,7 +15,7 @@ import (
 // Bounds of what one message may give.
 const (
 	maxUnfits    = 20
-	maxResources = 20
+	maxScarce = 20
 )
 
 // unfitWords are the reasons for which nodes do not take a pod, as the plugins of
@@ -212,7 +212,7 @@ func quotaFacts(message string) (quota string, resources []string) {
 }
 
 func addResource(list []string, s string) []string {
-	if !isResource(s) || len(list) >= maxResources || slices.Contains(list, s) {
+	if !isResource(s) || len(list) >= maxScarce || slices.Contains(list, s) {
 		return list
 	}
 	return append(list, s)
