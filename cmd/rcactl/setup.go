@@ -337,8 +337,10 @@ func (s *setup) options(ctx context.Context, keys *keyring) (collect.Options, er
 	if err != nil {
 		return collect.Options{}, err
 	}
+	env := s.env
+	env.Fingerprint = key.Fingerprint
 	return collect.Options{
-		Sources: s.sources, Env: s.env,
+		Sources: s.sources, Env: env,
 		Since: s.cfg.DefaultSince, Timeout: s.cfg.Timeout,
 		StateDir: s.stateDir,
 		Redactor: redactor, Signer: signer,

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base32"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -61,6 +62,20 @@ func (k Key) ID() string {
 		return ""
 	}
 	return hex.EncodeToString(mac(k.derived, []byte("key id"))[:8])
+}
+
+// Fingerprint digests parts under the key, apart for each domain and apart from
+// all pseudonyms: whoever has the key can find out whether a value that they
+// guess is behind it, and nobody else can. Parts are length-prefixed.
+func (k Key) Fingerprint(domain string, parts ...[]byte) [sha256.Size]byte {
+	h := hmac.New(sha256.New, mac(k.derived, []byte("fingerprint v1 "+domain)))
+	var n [8]byte
+	for _, part := range parts {
+		binary.BigEndian.PutUint64(n[:], uint64(len(part)))
+		h.Write(n[:])
+		h.Write(part)
+	}
+	return [sha256.Size]byte(h.Sum(nil))
 }
 
 // IsZero reports whether k was never set.

@@ -83,7 +83,7 @@ func newClient(c *Config, at location, env connector.Env) (*client, error) {
 	prefix := strings.TrimSuffix(base.Path, "/")
 	api := &client{codecs: codecs, requests: &requestLog{}, server: serverDigest(config, prefix), pageSize: c.PageSize, maxObjects: c.MaxObjects, now: env.Now, recording: at.recording}
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
-		return &gate{next: transport(env, next), server: base.Scheme + "://" + base.Host, prefix: prefix, requests: api.requests, now: env.Now, log: env.Log}
+		return &gate{next: transport(env, next), server: base.Scheme + "://" + base.Host, prefix: prefix, requests: api.requests, now: env.Now, log: env.Log, values: c.Fingerprints}
 	})
 	carrier, err := rest.HTTPClientFor(config)
 	if err != nil {
@@ -178,6 +178,9 @@ func (c *client) into(answer rest.Result, limit int, obj runtime.Object) error {
 	if err != nil {
 		return err
 	}
+	// An answer may hold values; what is decoded shares nothing with it. Copies that
+	// the transport and the decoder made are out of reach, and are only freed.
+	defer wipe(body)
 	return c.codecs.decode(body, limit, obj)
 }
 

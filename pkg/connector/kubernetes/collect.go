@@ -39,6 +39,8 @@ type batch struct {
 	revisions []revision
 	pods      []pod
 	settings  []setting
+	// autoscalers are those that say what they scale.
+	autoscalers []autoscaler
 	nodes     []node
 	// deliveries are what tools applied, sources what they fetch it from, releases
 	// the versions that Helm keeps.
@@ -290,6 +292,7 @@ func (c *collection) merge() batch {
 		all.revisions = append(all.revisions, j.revisions...)
 		all.pods = append(all.pods, j.pods...)
 		all.settings = append(all.settings, j.settings...)
+		all.autoscalers = append(all.autoscalers, j.autoscalers...)
 		all.deliveries = append(all.deliveries, j.deliveries...)
 		all.releases = append(all.releases, j.releases...)
 		maps.Copy(all.sources, j.sources)

@@ -60,6 +60,7 @@ type gate struct {
 	requests *requestLog
 	now      func() time.Time
 	log      *slog.Logger // nil for none
+	values   bool         // Secrets may be read with their values
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -68,7 +69,7 @@ func (g *gate) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, errElsewhere
 	}
 	target, ours := strings.CutPrefix(req.URL.Path, g.prefix)
-	if !ours || !reads(req.Method, target) {
+	if !ours || !reads(req.Method, target) || !g.mayReadSecrets(req, target) {
 		return nil, fmt.Errorf("%w: %s %s", errNotARead, req.Method, target)
 	}
 	g.requests.note(req.Context(), req.Method, target)
@@ -142,12 +143,38 @@ func (g *gate) clock() time.Time {
 	return g.now()
 }
 
-// reads also wants a path that is what it seems, and not one of Secrets.
+// reads also wants a path that is what it seems.
 func reads(method, target string) bool {
-	if path.Clean(target) != target || slices.Contains(strings.Split(target, "/"), "secrets") {
+	if path.Clean(target) != target {
 		return false
 	}
 	return method == http.MethodGet || method == http.MethodPost && target == reviewPath
+}
+
+// mayReadSecrets lets only lists of Secrets pass that ask for metadata and nothing
+// else, unless values are to be read. One Secret, or what lies below it, is never
+// asked for. Other paths are not its business.
+func (g *gate) mayReadSecrets(req *http.Request, target string) bool {
+	parts := strings.Split(target, "/")
+	if !slices.Contains(parts, "secrets") {
+		return true
+	}
+	list := target == "/api/v1/secrets" || len(parts) == 6 && strings.HasPrefix(target, "/api/v1/namespaces/") && parts[5] == "secrets"
+	if !list || req.Method != http.MethodGet || req.URL.Query().Has("watch") {
+		return false
+	}
+	return g.values || onlyMetadata(req.Header.Values("Accept"))
+}
+
+// onlyMetadata reports whether an answer in every accepted form is a list of
+// metadata. A form without it would be answered with whole objects by a server
+// that knows no other.
+func onlyMetadata(accept []string) bool {
+	forms := strings.Split(strings.Join(accept, ","), ",")
+	return !slices.ContainsFunc(forms, func(form string) bool {
+		parameters := strings.Split(strings.ReplaceAll(form, " ", ""), ";")[1:]
+		return !slices.Equal(parameters, []string{"as=PartialObjectMetadataList", "g=meta.k8s.io", "v=v1"})
+	})
 }
 
 // boundedBody fails, rather than ends, beyond its bound.

@@ -391,28 +391,6 @@ func TestBothRecordersTimes(t *testing.T) {
 	}
 }
 
-// FuzzFieldsV1: a field set never breaks the reader, and only keys that a
-// ConfigMap may have come out.
-func FuzzFieldsV1(f *testing.F) {
-	for _, seed := range []string{
-		`{"f:data":{".":{},"f:log.level":{}}}`, `{"f:spec":{"f:template":{"f:spec":{}}}}`, `{"f:data":[]}`, `{`, `null`, `{"f:data":{"f:a b":{},"v:\"x\"":{}}}`,
-	} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		fields := &metav1.FieldsV1{}
-		fields.SetRawBytes(raw)
-		now := metav1.Now()
-		entries := []metav1.ManagedFieldsEntry{{Manager: "m", Time: &now, FieldsV1: fields}}
-		for _, key := range dataKeys(entries) {
-			if !isDataKey(key) {
-				t.Errorf("key %q", key)
-			}
-		}
-		managers(entries)
-	})
-}
-
 func TestManagersAreCutDown(t *testing.T) {
 	fields := func(s string) *metav1.FieldsV1 { return metav1.NewFieldsV1(s) }
 	early, late := at("09:00:00"), at("10:00:00")

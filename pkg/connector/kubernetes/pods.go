@@ -17,8 +17,10 @@ const firstStatus = 3 * time.Second
 
 // pod is a pod cut down: what ties it to its workload, what runs, what hurts.
 type pod struct {
-	object    record.Object
-	created   time.Time
+	object  record.Object
+	created time.Time
+	// started is when the first of the containers that run now was started.
+	started   time.Time
 	ownerKind string
 	ownerName string
 	owner     types.UID
@@ -65,7 +67,7 @@ func (s *source) cutPod(p *corev1.Pod) pod {
 	out := pod{
 		object: s.object("Pod", &p.ObjectMeta), created: p.CreationTimestamp.UTC(),
 		revision: p.Labels[revisionHashLabel], node: p.Spec.NodeName,
-		containers: containers(&p.Spec),
+		containers: containers(&p.Spec), started: startedAt(p),
 	}
 	if owner := metav1.GetControllerOf(p); owner != nil {
 		out.ownerKind, out.ownerName, out.owner = owner.Kind, owner.Name, owner.UID

@@ -1,0 +1,310 @@
+package kubernetes
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"slices"
+	"strconv"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/rcactl/rcactl/pkg/connector"
+	"github.com/rcactl/rcactl/pkg/record"
+)
+
+// This file says what the next look is to know of a setting, and what differs
+// from the last one. Of a value it keeps a tag: a few characters of a keyed
+// digest that also depends on the uid and the key, so that equal values of two
+// objects have different tags, and nothing can be looked up in a table.
+
+// How much of a digest a tag keeps (36 bits), and a short name of a key.
+const (
+	tagSize  = 6
+	nameSize = 4
+	pairSize = nameSize + tagSize
+)
+
+// noTag stands for a value that was not read.
+const noTag = "......"
+
+// tagDomain separates tags from whatever else is made with the same key.
+const tagDomain = "kubernetes setting"
+
+// tag digests a value of an object. Without a key, which only tests and
+// recordings lack, it is a plain digest; values of data are then never read.
+func (s *source) tag(uid, key string, value []byte) string {
+	sum := s.mac([]byte(uid), []byte(key), value)
+	return base64.RawURLEncoding.EncodeToString(sum[:9])[:tagSize]
+}
+
+func (s *source) mac(parts ...[]byte) [sha256.Size]byte {
+	if s.env.Fingerprint != nil {
+		return s.env.Fingerprint(tagDomain, parts...)
+	}
+	h := sha256.New()
+	for _, part := range parts {
+		var n [8]byte
+		binary.BigEndian.PutUint64(n[:], uint64(len(part)))
+		h.Write(n[:])
+		h.Write(part)
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// entry is a key of a setting and the tag of its value; empty for a value that
+// was not read.
+type entry struct{ key, tag string }
+
+// meta reports whether the key is that of a label or annotation.
+func (e entry) meta() bool { return strings.HasPrefix(e.key, "metadata.") }
+
+// content is what is compared of a setting.
+type content struct {
+	version    string
+	generation int64
+	entries    []entry
+	// full says that the keys are all that there are.
+	full bool
+}
+
+// sheet is content as the state holds it:
+//
+//	FORM VERSION,GENERATION,CHECK;BODY
+//
+// with a letter for the form: n for names with their tags (KEY=TAG;KEY;...), h for
+// a short digest of each name with the tag of its value, d for a tag of all.
+// CHECK tells whether the tags are of the same key and of the same choice of
+// labels: others are not compared.
+type sheet struct {
+	form                 byte
+	version, check, body string
+	generation           int64
+}
+
+func readSheet(raw []byte) (sheet, bool) {
+	if len(raw) == 0 {
+		return sheet{}, false
+	}
+	head, body, found := strings.Cut(string(raw[1:]), ";")
+	fields := strings.Split(head, ",")
+	if !found || len(fields) != 3 || !strings.Contains("nhd", string(raw[:1])) {
+		return sheet{}, false
+	}
+	generation, err := strconv.ParseInt(fields[1], 10, 64)
+	return sheet{form: raw[0], version: fields[0], generation: generation, check: fields[2], body: body}, err == nil
+}
+
+func (s sheet) text() []byte {
+	return []byte(string(s.form) + s.version + "," + strconv.FormatInt(s.generation, 10) + "," + s.check + ";" + s.body)
+}
+
+// prepareTags makes the tag of what tags depend on. Values are not read without a
+// key: a plain digest of a password can be guessed.
+func (c *collection) prepareTags() error {
+	if c.config.Fingerprints && c.env.Fingerprint == nil {
+		return connector.Errorf(connector.ClassConfig, nil, "there is no key to take fingerprints with; leave out fingerprints")
+	}
+	c.allowed = allowlist{labels: c.config.ServiceLabels}
+	c.tagCheck = c.tag("", "check", []byte(strconv.FormatBool(c.config.Fingerprints)+"\n"+strings.Join(c.config.ServiceLabels, "\n")))
+	return nil
+}
+
+// maxShort is how many keys have a short name each in the brief form.
+const maxShort = 20
+
+// sheets makes the two forms that the state may keep.
+func (c *collection) sheets(uid string, now content) (facts, brief []byte) {
+	s := sheet{version: now.version, generation: now.generation, check: c.tagCheck}
+	d := s
+	d.form, d.body = 'd', c.wholeTag(uid, now.entries)
+	if !now.full {
+		return d.text(), nil
+	}
+	n, h := s, s
+	n.form, n.body = 'n', namedEntries(now.entries)
+	if len(now.entries) > maxShort {
+		return n.text(), d.text()
+	}
+	var short strings.Builder
+	for _, e := range now.entries {
+		short.WriteString(c.shortName(uid, e.key))
+		short.WriteString(cmp.Or(e.tag, noTag))
+	}
+	h.form, h.body = 'h', short.String()
+	return n.text(), h.text()
+}
+
+func (s *source) shortName(uid, key string) string {
+	return s.tag(uid, "name", []byte(key))[:nameSize]
+}
+
+func (s *source) wholeTag(uid string, entries []entry) string {
+	return s.tag(uid, "whole", []byte(namedEntries(entries)))
+}
+
+func namedEntries(entries []entry) string {
+	var b strings.Builder
+	for i, e := range entries {
+		if i > 0 {
+			b.WriteByte(';')
+		}
+		b.WriteString(e.key)
+		if e.tag != "" {
+			b.WriteString("=" + e.tag)
+		}
+	}
+	return b.String()
+}
+
+// comparison is a Diff in the making.
+type comparison struct {
+	record.Diff
+	// unnamed says that something differs that has no name, unsure that some values
+	// cannot be compared.
+	unnamed, unsure bool
+}
+
+// differ compares with what the last look knew; nil for no difference that can be
+// told. Its times are left open.
+func (c *collection) differ(uid string, before sheet, now content) *record.Diff {
+	same := before.check == c.tagCheck
+	var d comparison
+	switch {
+	case before.form == 'n' && now.full:
+		d.names(before.body, now.entries, same)
+	case before.form == 'h' && now.full && same:
+		d.short(before.body, now.entries, func(key string) string { return c.shortName(uid, key) })
+	case before.form == 'd' && same:
+		d.unnamed = before.body != c.wholeTag(uid, now.entries)
+	}
+	named := len(d.Added)+len(d.Removed)+len(d.Changed) > 0
+	if !named && before.generation > 0 && now.generation > 0 && before.generation != now.generation {
+		d.unnamed = true
+	}
+	if !named && !d.unnamed {
+		return nil
+	}
+	d.KeysKnown = !d.unnamed && !d.unsure
+	return &d.Diff
+}
+
+// names compares with named entries; both are sorted. same says that the tags are
+// of one kind: labels are not compared without.
+func (d *comparison) names(body string, now []entry, same bool) {
+	var before []entry
+	for part := range strings.SplitSeq(body, ";") {
+		if key, tag, _ := strings.Cut(part, "="); key != "" {
+			before = append(before, entry{key, tag})
+		}
+	}
+	for _, e := range now {
+		i, found := slices.BinarySearchFunc(before, e, compareEntries)
+		switch {
+		case e.meta() && !same:
+		case !found:
+			d.Added = append(d.Added, e.key)
+		case !same || e.tag == "" || before[i].tag == "":
+			d.unsure = true
+		case e.tag != before[i].tag:
+			d.Changed = append(d.Changed, e.key)
+		}
+	}
+	for _, e := range before {
+		if _, found := slices.BinarySearchFunc(now, e, compareEntries); !found && (same || !e.meta()) {
+			d.Removed = append(d.Removed, e.key)
+		}
+	}
+}
+
+// short compares with short names: a key that is gone has none.
+func (d *comparison) short(body string, now []entry, name func(string) string) {
+	before := map[string]string{}
+	for ; len(body) >= pairSize; body = body[pairSize:] {
+		before[body[:nameSize]] = body[nameSize:pairSize]
+	}
+	for _, e := range now {
+		short := name(e.key)
+		tag, found := before[short]
+		delete(before, short)
+		switch {
+		case !found:
+			d.Added = append(d.Added, e.key)
+		case e.tag == "" || tag == noTag:
+			d.unsure = true
+		case tag != e.tag:
+			d.Changed = append(d.Changed, e.key)
+		}
+	}
+	d.unnamed = len(before) > 0
+}
+
+func compareEntries(a, b entry) int { return strings.Compare(a.key, b.key) }
+
+// allowlist chooses the labels and annotations of settings that matter: those that
+// say what an object belongs to and those that configure somebody. Keys of others
+// are not even named.
+type allowlist struct{ labels []string }
+
+// label reports whether a label is compared between two looks.
+func (l *allowlist) label(key string) bool {
+	if len(key) > maxPathLength-len("metadata.annotations[]") {
+		return false
+	}
+	prefix, _, _ := strings.Cut(key, "/")
+	switch prefix {
+	case "app.kubernetes.io", "pod-security.kubernetes.io", "istio-injection", "istio.io":
+		return isLabelKey(key)
+	}
+	return slices.Contains(l.labels, key)
+}
+
+// annotation does so for annotations: those of ingress controllers and load
+// balancers, and checksums that make a workload follow its configuration.
+func (l *allowlist) annotation(key string) bool {
+	prefix, _, found := strings.Cut(key, "/")
+	return found && len(key) <= maxPathLength-len("metadata.annotations[]") && (prefix == "checksum" || prefix == "ingress.kubernetes.io" || strings.HasSuffix(prefix, ".ingress.kubernetes.io") ||
+		prefix == "service.beta.kubernetes.io" || prefix == "service.kubernetes.io") && isLabelKey(key)
+}
+
+// maxMeta bounds the labels and annotations that are compared.
+const maxMeta = 40
+
+// eachOwned gives the keys of allowlisted labels and annotations that a field set
+// names.
+func (l *allowlist) eachOwned(fieldsV1 []byte, yield func(key string)) {
+	eachEntry(field(fieldsV1, "f:metadata"), func(name, value []byte) {
+		takes, where := l.label, "labels"
+		switch string(name) {
+		case "f:labels":
+		case "f:annotations":
+			takes, where = l.annotation, "annotations"
+		default:
+			return
+		}
+		eachEntry(value, func(name, _ []byte) {
+			if key, ok := strings.CutPrefix(string(name), "f:"); ok && takes(key) {
+				yield("metadata." + where + "[" + key + "]")
+			}
+		})
+	})
+}
+
+// metaEntries are the entries of allowlisted labels and annotations.
+func (c *collection) metaEntries(m *metav1.ObjectMeta) []entry {
+	var out []entry
+	add := func(set map[string]string, takes func(string) bool, where string) {
+		for key, value := range set {
+			if takes(key) {
+				name := "metadata." + where + "[" + key + "]"
+				out = append(out, entry{name, c.tag(string(m.UID), name, []byte(value))})
+			}
+		}
+	}
+	add(m.Labels, c.allowed.label, "labels")
+	add(m.Annotations, c.allowed.annotation, "annotations")
+	slices.SortFunc(out, compareEntries)
+	return out[:min(len(out), maxMeta)]
+}
