@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -175,11 +176,43 @@ func changeRow(p *printer, e evidence.Event, layout string, first map[string]tim
 		row = append(row, cell{string(d.Change), p.title}, cell{serviceOf(e), p.title}, cell{text: fromTo(d)}, cell{text: images(d)}, statusCell(p, d))
 	case e.ConfigChange != nil:
 		row = append(row, cell{"config", p.title}, cell{serviceOf(e), p.title}, cell{text: e.ConfigChange.Change}, cell{text: e.Source.Object.Kind + "/" + e.Source.Object.Name}, cell{})
+	case e.Node != nil:
+		row = append(row, cell{"node", p.title}, cell{serviceOf(e), p.title}, cell{text: strings.ReplaceAll(string(e.Node.Change), "_", " ")}, cell{text: nodeChange(e.Node)}, cell{})
 	}
 	if note := order(from, to, first[serviceOf(e)], w); note != "" {
 		row = append(row, cell{note, p.dim})
 	}
 	return row
+}
+
+// nodeChange says what is other than before: "kernel 5.10.1 → 5.10.2".
+func nodeChange(n *evidence.Node) string {
+	var parts []string
+	add := func(what, from, to string) {
+		what = strings.ReplaceAll(what, "_", " ")
+		switch {
+		case from == "":
+			parts = append(parts, what+" "+to)
+		default:
+			parts = append(parts, what+" "+from+" → "+to)
+		}
+	}
+	for _, v := range n.Upgraded {
+		add(v.Component, v.From, v.To)
+	}
+	for _, l := range n.Labels {
+		add(l.Label, l.From, l.To)
+	}
+	for _, q := range n.Allocatable {
+		add(q.Resource, strconv.FormatInt(q.From, 10), strconv.FormatInt(q.To, 10))
+	}
+	for _, t := range n.TaintsAdded {
+		parts = append(parts, "+"+t)
+	}
+	for _, t := range n.TaintsRemoved {
+		parts = append(parts, "-"+t)
+	}
+	return strings.Join(parts, ", ")
 }
 
 // between gives the times between which a change happened: one and the same where
@@ -192,6 +225,12 @@ func between(e evidence.Event) (from, to time.Time) {
 		}
 		if d.NotAfter != nil {
 			to = *d.NotAfter
+		}
+	}
+	if n := e.Node; n != nil && n.NotBefore != nil {
+		from = *n.NotBefore
+		if n.NotAfter != nil {
+			to = *n.NotAfter
 		}
 	}
 	return from, to

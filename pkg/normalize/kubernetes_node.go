@@ -164,8 +164,13 @@ func (b nodeBuilder) compare(was record.NodeFacts) []evidence.Event {
 }
 
 // without gives what is in a and not in b.
-func without(a, b []string) []string {
-	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) })
+func without(a, b []string) (out []string) {
+	for _, s := range a {
+		if !slices.Contains(b, s) {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // signal tells of a condition that hurts, or did. Its key is when it began.

@@ -20,8 +20,12 @@ import (
 // and knew workloads only.
 const stateVersion = 3
 
-// maxRemembered is how many bytes of state an object may take, on average.
-const maxRemembered = 200
+// maxRemembered is how many bytes of state an object may take, on average, and
+// smallState what all may take however few they are.
+const (
+	maxRemembered = 200
+	smallState    = 16 << 10
+)
 
 // forgetAfter is how long a look is kept that no run compares with any more,
 // because the config does not name its namespace or its stream: a narrower run
@@ -487,7 +491,7 @@ func appendForms(text []byte, forms []form, looked glances, lost *forgotten) []b
 	for _, bound = range []int{2000, 1000, 700, 500, 400, 350, 300, 250, 220, maxRemembered} {
 		total = 0
 		eachForm(forms, bound, func(_ *form, _ bool, size int, _ string, _ []byte) { total += size })
-		if total <= maxRemembered*len(forms) {
+		if total <= max(maxRemembered*len(forms), smallState) {
 			break
 		}
 	}
