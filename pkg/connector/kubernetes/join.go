@@ -47,6 +47,7 @@ func join(b *batch) *joined {
 	}
 	j.joinRevisions(b)
 	j.serveRuns()
+	j.autoscale(b.autoscalers)
 	for _, w := range j.workloads {
 		w.ownScalings()
 		w.sortScalings()
