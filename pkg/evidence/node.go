@@ -103,6 +103,10 @@ func summarizeNode(name string, n *Node) string {
 			fromTo(&b, v.From, v.To)
 		}
 	case NodeTaintsChanged:
+		if len(n.TaintsAdded)+len(n.TaintsRemoved) == 0 {
+			b.WriteString(" has other taints")
+			break
+		}
 		fmt.Fprintf(&b, " got %d taints and lost %d", len(n.TaintsAdded), len(n.TaintsRemoved))
 	case NodeLabelChanged:
 		for i, l := range n.Labels {

@@ -63,6 +63,7 @@ func listKinds() map[string]string {
 		"deployments": "DeploymentList apps/v1", "replicasets": "ReplicaSetList apps/v1", "statefulsets": "StatefulSetList apps/v1",
 		"daemonsets": "DaemonSetList apps/v1", "controllerrevisions": "ControllerRevisionList apps/v1", "pods": "PodList v1",
 		"events": "EventList v1", "configmaps": "PartialObjectMetadataList meta.k8s.io/v1",
+		"nodes": "NodeList v1",
 	}
 }
 

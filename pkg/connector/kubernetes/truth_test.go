@@ -39,10 +39,12 @@ func (f *fakeServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	defer f.mu.Unlock()
 	f.now = f.now.Add(time.Second)
 	plural := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
-	kinds := map[string]string{
-		"deployments": "apps/v1 DeploymentList", "replicasets": "apps/v1 ReplicaSetList", "statefulsets": "apps/v1 StatefulSetList",
-		"daemonsets": "apps/v1 DaemonSetList", "controllerrevisions": "apps/v1 ControllerRevisionList", "pods": "v1 PodList", "events": "v1 EventList",
-		"configmaps": "meta.k8s.io/v1 PartialObjectMetadataList",
+	kinds := map[string]string{}
+	for _, k := range defaultConfig().kinds() {
+		kinds[k.plural] = strings.TrimPrefix(k.group+"/"+k.version, "/") + " " + k.kind + "List"
+		if k.accept == asMetadata {
+			kinds[k.plural] = "meta.k8s.io/v1 PartialObjectMetadataList"
+		}
 	}
 	code, body := http.StatusOK, `{"kind":"SelfSubjectAccessReview","apiVersion":"authorization.k8s.io/v1","status":{"allowed":true}}`
 	if version, kind, ok := strings.Cut(kinds[plural], " "); ok {

@@ -1,0 +1,42 @@
+package evidence_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/rcactl/rcactl/pkg/evidence"
+)
+
+func TestSentencesAboutNodes(t *testing.T) {
+	for want, n := range map[string]evidence.Node{
+		"Node n was rebooted": {Change: evidence.NodeRebooted},
+		"Node n was cordoned": {Change: evidence.NodeCordoned},
+		"Node n got another kernel from 6.1 to 6.2 and got another os image to 7": {Change: evidence.NodeUpgraded, Upgraded: []evidence.VersionChange{
+			{Component: "kernel", From: "6.1", To: "6.2"}, {Component: "os_image", To: "7"},
+		}},
+		"Node n has other taints":        {Change: evidence.NodeTaintsChanged},
+		"Node n got 1 taints and lost 0": {Change: evidence.NodeTaintsChanged, TaintsAdded: []string{"a:NoSchedule"}},
+		"Node n got another zone from a": {Change: evidence.NodeLabelChanged, Labels: []evidence.LabelChange{{Label: "zone", From: "a"}}},
+		"Node n has pods to give: 5 in place of 9": {Change: evidence.NodeAllocatableChanged, Allocatable: []evidence.QuantityChange{
+			{Resource: "pods", From: 9, To: 5},
+		}},
+	} {
+		e := evidence.Event{Kind: evidence.KindNode, Node: &n, Source: evidence.Source{Object: evidence.Object{Kind: "Node", Name: "n"}}}
+		if got := evidence.Summarize(e); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestTheSpanOfANodeEvent(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	before := at.Add(-time.Hour)
+	e := evidence.Event{Time: at, Node: &evidence.Node{NotBefore: &before}}
+	if s := e.Span(); !s.Ongoing || len(s.Instants) != 2 || !s.Instants[1].Equal(before) {
+		t.Errorf("%+v", s)
+	}
+	e.Node.NotBefore = nil
+	if s := e.Span(); s.Ongoing || len(s.Instants) != 1 {
+		t.Errorf("%+v", s)
+	}
+}
