@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"cmp"
 	"context"
+	"strings"
 	"time"
 
 	"github.com/rcactl/rcactl/pkg/record"
@@ -28,21 +29,46 @@ type trouble struct {
 
 // folding gathers the Events of troubles.
 type folding struct {
-	// standing are signals of the status of pods, passed those that only Events tell
-	// of, order their order.
-	standing map[trouble]*record.Signal
-	passed   map[trouble]*record.Signal
-	order    []trouble
+	troubles map[trouble]*heard
+	// passed are those that only Events tell of, in the order of their first ones.
+	passed []*heard
 	// refused says that emit gave an error: nothing more is to be emitted.
 	refused bool
 }
 
+// heard is a trouble with what its Events say. In whichever order they come, the
+// result is the same.
+type heard struct {
+	// sig is the signal of the status, or one of Events alone.
+	sig      *record.Signal
+	standing bool
+	// last is the last Event, said the last one that tells why.
+	last, said saying
+}
+
+// saying is what one Event says of a trouble.
+type saying struct {
+	at                       time.Time
+	count                    int32
+	reason, reporter, detail string
+	facts                    record.SignalFacts
+}
+
+func (s *saying) tellsWhy() bool {
+	return s.detail != "" || len(s.facts.Unschedulable) > 0 || s.facts.PreemptedBy != ""
+}
+
+func (s *saying) compare(o *saying) int {
+	return cmp.Or(s.at.Compare(o.at), cmp.Compare(s.count, o.count), strings.Compare(s.reason, o.reason),
+		strings.Compare(s.detail, o.detail), strings.Compare(s.reporter, o.reporter))
+}
+
 func newFolding(pods []*pod) *folding {
-	f := &folding{standing: map[trouble]*record.Signal{}, passed: map[trouble]*record.Signal{}}
+	f := &folding{troubles: map[trouble]*heard{}}
 	for _, p := range pods {
 		for i := range p.signals {
 			if sig := &p.signals[i]; sig.Folded {
-				f.standing[trouble{sig.Object.UID, sig.Container, sig.Class}] = sig
+				f.troubles[trouble{sig.Object.UID, sig.Container, sig.Class}] = &heard{sig: sig, standing: true}
 			}
 		}
 	}
@@ -74,49 +100,58 @@ func (f *folding) take(sig *record.Signal) bool {
 	if sig.Class == record.SignalUnschedulable || sig.Class == record.SignalEvicted {
 		key.container = ""
 	}
-	if s := f.standing[key]; s != nil {
-		// What began before the status did tells of more than the status: an
-		// earlier crash, or another image.
-		if sig.First.Before(s.First.Add(-sameTime)) || s.Image != "" && sig.Image != s.Image {
-			return false
-		}
-		s.Facts = fill(s.Facts, sig.Facts)
-		s.Detail = cmp.Or(s.Detail, sig.Detail)
-		if sig.Last.After(s.Last) {
-			s.Last = sig.Last
-		}
-		if s.Class != record.SignalCrashLoop { // its count is that of the restarts
-			s.Count = max(s.Count, sig.Count)
-		}
-		return true
-	}
-	if p := f.passed[key]; p != nil {
-		*p = later(*p, *sig)
-		return true
-	}
-	if len(f.order) >= maxFolded {
+	h := f.troubles[key]
+	switch {
+	case h == nil && len(f.passed) >= maxFolded:
+		return false
+	case h == nil:
+		own := *sig
+		own.Folded, own.Key, own.Container = true, key.container, key.container
+		own.Detail, own.Facts = "", record.SignalFacts{}
+		h = &heard{sig: &own}
+		f.troubles[key] = h
+		f.passed = append(f.passed, h)
+	case h.standing && (sig.First.Before(h.sig.First.Add(-sameTime)) || h.sig.Image != "" && sig.Image != h.sig.Image):
+		// What began before the status did tells of more than the status: an earlier
+		// crash, or another image.
 		return false
 	}
-	own := *sig
-	own.Folded, own.Key, own.Container = true, key.container, key.container
-	f.passed[key] = &own
-	f.order = append(f.order, key)
+	h.hear(sig)
 	return true
 }
 
-// later ties two Events of one trouble: what the later one says goes before. Which of
-// them comes first makes no difference.
-func later(a, b record.Signal) record.Signal {
-	if cmp.Or(a.Last.Compare(b.Last), cmp.Compare(a.Count, b.Count), cmp.Compare(b.Reason, a.Reason), cmp.Compare(b.Detail, a.Detail)) < 0 {
-		a, b = b, a
+func (h *heard) hear(sig *record.Signal) {
+	s := h.sig
+	if sig.First.Before(s.First) && !h.standing {
+		s.First = sig.First
 	}
-	if b.First.Before(a.First) {
-		a.First = b.First
+	if sig.Last.After(s.Last) {
+		s.Last = sig.Last
 	}
-	a.Count = max(a.Count, b.Count)
-	a.Detail, a.Image, a.Node = cmp.Or(a.Detail, b.Detail), cmp.Or(a.Image, b.Image), cmp.Or(a.Node, b.Node)
-	a.Facts = fill(a.Facts, b.Facts)
-	return a
+	if !h.standing || s.Class != record.SignalCrashLoop { // whose count is that of the restarts
+		s.Count = max(s.Count, sig.Count)
+	}
+	s.Image, s.Node = max(s.Image, sig.Image), max(s.Node, sig.Node)
+	s.Facts.Registry = max(s.Facts.Registry, sig.Facts.Registry)
+	says := saying{at: sig.Last, count: sig.Count, reason: sig.Reason, reporter: sig.Reporter, detail: sig.Detail, facts: sig.Facts}
+	if says.compare(&h.last) > 0 {
+		h.last = says
+	}
+	if says.tellsWhy() && (!h.said.tellsWhy() || says.compare(&h.said) > 0) {
+		h.said = says
+	}
+}
+
+// finish completes the signals with what the Events said. What the status says goes
+// before.
+func (f *folding) finish() {
+	for _, h := range f.troubles {
+		h.sig.Facts = fill(h.sig.Facts, h.said.facts)
+		h.sig.Detail = cmp.Or(h.sig.Detail, h.said.detail)
+		if !h.standing {
+			h.sig.Reason, h.sig.Reporter = h.last.reason, h.last.reporter
+		}
+	}
 }
 
 // fill completes facts with others.
@@ -136,9 +171,9 @@ func fill(f, with record.SignalFacts) record.SignalFacts {
 // passedIn gives the troubles that only Events tell of, and that touch the window.
 func (f *folding) passedIn(w window.Window) []record.Signal {
 	var out []record.Signal
-	for _, key := range f.order {
-		if sig := f.passed[key]; !sig.Last.Before(w.Start) && sig.First.Before(w.End) {
-			out = append(out, *sig)
+	for _, h := range f.passed {
+		if !h.sig.Last.Before(w.Start) && h.sig.First.Before(w.End) {
+			out = append(out, *h.sig)
 		}
 	}
 	return out
@@ -147,6 +182,7 @@ func (f *folding) passedIn(w window.Window) []record.Signal {
 // emitFolded emits the troubles of pods when all Events are in. What a status tells is
 // given even where the Events could not be read to their end.
 func (c *collection) emitFolded(ctx context.Context, j *joined) error {
+	c.fold.finish()
 	if err := c.emitPods(ctx, j, true); err != nil {
 		return err
 	}

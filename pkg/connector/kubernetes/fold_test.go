@@ -181,6 +181,7 @@ func TestNoOrderOfEventsMatters(t *testing.T) {
 			s := all[(i+j)%len(all)]
 			f.take(&s)
 		}
+		f.finish()
 		got := f.passedIn(hourBefore("11:00:00"))
 		if i == 0 {
 			want = got

@@ -14,7 +14,7 @@ import (
 
 // Bounds of what one message may give.
 const (
-	maxUnfits    = 20
+	maxUnfits = 20
 	maxScarce = 20
 )
 

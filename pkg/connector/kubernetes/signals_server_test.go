@@ -234,7 +234,9 @@ func TestAQuotaThatRefusesPodsIsNamed(t *testing.T) {
 	}, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	c.awaitEvent("the refusal", func(e corev1.Event) bool { return e.Reason == "FailedCreate" && strings.Contains(e.Message, "exceeded quota") })
+	c.awaitEvent("the refusal", func(e corev1.Event) bool {
+		return e.Reason == "FailedCreate" && strings.Contains(e.Message, "exceeded quota")
+	})
 	events, _ := c.collect(c.config(), request(), env())
 	found := false
 	for _, e := range events {
