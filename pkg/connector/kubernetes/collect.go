@@ -146,6 +146,7 @@ func (c *collection) collect(ctx context.Context) error {
 	all := c.merge()
 	j := join(&all)
 	deliveries := c.deliver(j, &all)
+	j.before = c.prior.services()
 	c.choose(j)
 	c.prior.recall(j.workloads, c.glance)
 	if err := c.usable(); err != nil {

@@ -24,6 +24,8 @@ type joined struct {
 	setByName map[objectKey]*revision
 	pods      map[string]*pod
 	ordered   []*pod // sorted by namespace, name
+	// before gives the service of a workload that the last look saw; nil without one.
+	before func(objectKey) string
 }
 
 // join ties revisions, pods and scalings to their workloads.
@@ -170,8 +172,48 @@ func (w *workload) sortScalings() {
 	})
 }
 
-// serviceOf finds the service of an object that an event is about.
+// serviceOf finds the service of an object that an event is about: by what is
+// there, else by what the last look saw.
 func (j *joined) serviceOf(o record.Object) record.Service {
+	s := j.serviceOfPresent(o)
+	if s.Name == "" && j.before != nil {
+		for _, key := range makers(o) {
+			if s.Name = j.before(key); s.Name != "" {
+				s.Basis = "snapshot"
+				break
+			}
+		}
+	}
+	return s
+}
+
+// makers are the workloads that may have made an object with such a name, the
+// object itself first.
+func makers(o record.Object) []objectKey {
+	key := func(kind, name string) objectKey { return objectKey{kind, o.Namespace, name} }
+	parent := withoutSuffix(o.Name)
+	switch {
+	case o.Kind == "ReplicaSet":
+		return []objectKey{key(o.Kind, o.Name), key("Deployment", parent)}
+	case o.Kind == "Job":
+		return []objectKey{key(o.Kind, o.Name), key("CronJob", parent)}
+	case o.Kind != "Pod":
+		return []objectKey{key(o.Kind, o.Name)}
+	}
+	keys := []objectKey{key("DaemonSet", parent), key("StatefulSet", parent), key("Job", parent), key("ReplicaSet", parent), key("CronJob", withoutSuffix(parent))}
+	if base := withoutSuffix(parent); base != "" && random(o.Name[len(parent)+1:]) && random(parent[len(base)+1:]) {
+		keys = append(keys, key("Deployment", base))
+	}
+	return keys
+}
+
+// random reports whether the last part of a name is one that Kubernetes makes:
+// it leaves out vowels and digits that look like letters.
+func random(suffix string) bool {
+	return suffix != "" && len(suffix) <= 10 && strings.Trim(suffix, "bcdfghjklmnpqrstvwxz2456789") == ""
+}
+
+func (j *joined) serviceOfPresent(o record.Object) record.Service {
 	switch o.Kind {
 	case "Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job":
 		if w := j.byUID[types.UID(o.UID)]; w != nil {
@@ -228,7 +270,14 @@ func (j *joined) serviceOfGonePod(o record.Object) record.Service {
 			return generated(w)
 		}
 	}
-	return generated(j.byName[objectKey{"CronJob", o.Namespace, withoutSuffix(parent)}])
+	if w := j.byName[objectKey{"CronJob", o.Namespace, withoutSuffix(parent)}]; w != nil {
+		return generated(w)
+	}
+	// The ReplicaSet may be gone as well, and its Deployment be there.
+	if keys := makers(o); keys[len(keys)-1].kind == "Deployment" {
+		return generated(j.byName[keys[len(keys)-1]])
+	}
+	return record.Service{}
 }
 
 // serviceOfGoneJob knows a Job that was not listed by its name.

@@ -16,6 +16,7 @@ func (c *collection) writeNotes(j *joined) {
 	c.noteIdentity()
 	c.noteScope()
 	c.noteEmpty()
+	c.noteLooks()
 	streams := c.config.streams()
 	if slices.Contains(streams, record.StreamWorkloads) {
 		c.noteWorkloads(j)
@@ -24,20 +25,33 @@ func (c *collection) writeNotes(j *joined) {
 		c.note("Container status is that of the moment of the look: of each container only the present state and the last end are known.")
 	}
 	c.noteNodeEvents(streams)
-	if slices.Contains(streams, record.StreamConfigMaps) {
-		c.note("Of ConfigMaps only the last change by each field manager is known, and not which keys it changed.")
-		locks := 0
-		for _, j := range c.jobs {
-			locks += j.locks
-		}
-		if locks > 0 {
-			c.note("ConfigMaps without data that are locks of a leader election were left out: %d.", locks)
-		}
-	}
+	c.noteSettings(streams)
 }
 
 func (c *collection) note(format string, args ...any) {
 	c.notes = append(c.notes, fmt.Sprintf(format, args...))
+}
+
+// noteLooks says what it takes two looks to see, and what the next one will not
+// be able to compare.
+func (c *collection) noteLooks() {
+	switch {
+	case c.req.State == nil:
+		c.note("This is the first look: objects that were deleted before it cannot be seen, and of what was changed only what the objects themselves still tell. " +
+			"The next run compares with it.")
+		if c.done[record.StreamNodes] && slices.ContainsFunc(c.jobs, func(j *job) bool { return j.stream == record.StreamNodes && j.objects > 0 }) {
+			c.note("Of nodes the first look tells when they joined and what they suffer; reboots, upgrades, other labels and taints are told from the next run on.")
+		}
+	case !c.req.Incremental:
+		c.note("The window was named by a person: of objects that were deleted, scaled or changed since the last look it is told that they were so " +
+			"when they were read, and not since when, because a list shows the present and not the end of the window.")
+	}
+	if n := c.forgotten.objects; n > 0 {
+		c.note("Objects that are not remembered for the next run, which will not see that they change or go away: %d. The newest are remembered (max_objects: %d).", n, c.config.MaxObjects)
+	}
+	if n := c.forgotten.facts; n > 0 {
+		c.note("Objects of which less is remembered, because they have more to compare than %d bytes hold: %d. That they change will be told, and not always where.", maxRemembered, n)
+	}
 }
 
 // noteIdentity says when service keys are not stable, or have just changed.
@@ -91,14 +105,9 @@ func (c *collection) noteEmpty() {
 
 // noteWorkloads says what one look at workloads cannot know.
 func (c *collection) noteWorkloads(j *joined) {
-	switch {
-	case c.req.State == nil:
-		c.note("This is the first look: workloads that were deleted before it cannot be seen. The next run compares with it.")
+	if c.req.State == nil {
 		c.note("Of scalings before the first look only those are known whose Event is still kept (for an hour by default) and was not combined with others. " +
 			"The next run compares the numbers of replicas.")
-	case !c.req.Incremental:
-		c.note("The window was named by a person: of workloads that were deleted or scaled since the last look it is told that they were so " +
-			"when they were read, and not since when, because a list shows the present and not the end of the window.")
 	}
 	if n := c.routine(j); n > 0 {
 		c.note("Jobs of CronJobs and other controllers that ended well in the window are not told one by one: %d.", n)
@@ -127,6 +136,28 @@ func (c *collection) noteWorkloads(j *joined) {
 		c.note("1 workload keeps fewer than two old revisions (revisionHistoryLimit): its older rollouts cannot be seen.")
 	default:
 		c.note("%d workloads keep fewer than two old revisions (revisionHistoryLimit): their older rollouts cannot be seen.", short)
+	}
+}
+
+// noteSettings says what is not known of configuration, and what was read to know
+// more.
+func (c *collection) noteSettings(streams []string) {
+	data := slices.ContainsFunc(streams, func(s string) bool { return s == record.StreamConfigMaps || s == record.StreamSecrets })
+	if data && c.config.Fingerprints {
+		c.note("Values of ConfigMaps and Secrets were read, because the config asks for fingerprints: of each value a keyed fingerprint is kept for the next run, and nothing else.")
+	} else if data {
+		c.note("Of ConfigMaps and Secrets only the metadata was read: the last write by each field manager is known and which keys it owns, and not which of them it changed.")
+	}
+	locks, copies := 0, 0
+	for _, j := range c.jobs {
+		locks, copies = locks+j.locks, copies+j.copies
+	}
+	if locks > 0 {
+		c.note("Objects without data that are locks of a leader election were left out: %d.", locks)
+	}
+	if copies > 0 && !c.config.Fingerprints {
+		c.note("Secrets that carry a copy of their values in the annotation of kubectl apply: %d. Annotations are metadata, so that the copies came with the list; "+
+			"they were dropped unread. Whoever may list metadata sees them: kubectl apply --server-side leaves none.", copies)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rcactl/rcactl/pkg/connector"
@@ -346,6 +347,25 @@ func (st state) each(look int, yield func(known)) {
 		yield(st.at(stateLine{int32(look), int32(at), int32(at + n)})) //nolint:gosec // a state has at most 32 MiB
 		at += n + 1
 	}
+}
+
+// services finds the service of a workload of the last look by its name. It reads
+// the looks when it is first asked.
+func (st state) services() func(objectKey) string {
+	if len(st.looks) == 0 {
+		return nil
+	}
+	all := sync.OnceValue(func() map[objectKey]string {
+		out := map[objectKey]string{}
+		for i, l := range st.looks {
+			if !slices.ContainsFunc(workloadKinds(), func(k kind) bool { return k.kind == l.kind }) {
+				continue
+			}
+			st.each(i, func(k known) { out[objectKey{k.Kind, k.Namespace, k.Name}] = k.Service })
+		}
+		return out
+	})
+	return func(key objectKey) string { return all()[key] }
 }
 
 // vanished lists the objects of those kinds that were there at the last look and

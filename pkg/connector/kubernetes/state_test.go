@@ -294,3 +294,47 @@ func FuzzReadState(f *testing.F) {
 		}
 	})
 }
+
+func TestPodsThatAreGoneFindTheirServiceInTheLastLook(t *testing.T) {
+	seenAt := at("10:00:00").UTC()
+	in := func(kind, name string) keepsake {
+		k := kept(kind, "shop", name, "uid-"+kind+name, nil)
+		k.service = "service-of-" + name
+		return k
+	}
+	st := stored(t, state{}, wholeAt(seenAt), in("Deployment", "web"), in("StatefulSet", "db"), in("CronJob", "backup"), in("ConfigMap", "conf"))
+	there := workload{}
+	there.Object = record.Object{Kind: "Deployment", Namespace: "shop", Name: "cart", UID: "c"}
+	there.Service.Name = "carts"
+	j := join(&batch{workloads: []workload{there}})
+	j.before = st.services()
+	for name, want := range map[string]record.Service{
+		"Pod/web-5d8c9f7b6d-x2x7k":        {Name: "service-of-web", Basis: "snapshot"},
+		"Pod/cart-5d8c9f7b6d-x2x7k":       {Name: "carts", Basis: "generated name"},
+		"Pod/db-0":                        {Name: "service-of-db", Basis: "snapshot"},
+		"Pod/backup-29012340-x2x7k":       {Name: "service-of-backup", Basis: "snapshot"},
+		"ReplicaSet/web-5d8c9f7b6d":       {Name: "service-of-web", Basis: "snapshot"},
+		"Deployment/web":                  {Name: "service-of-web", Basis: "snapshot"},
+		"Job/backup-29012340":             {Name: "service-of-backup", Basis: "snapshot"},
+		"Pod/web-admin-x2x7k":             {},
+		"Pod/web-5d8c9f7b6d-extra":        {},
+		"Pod/web":                         {},
+		"Pod/-":                           {},
+		"Pod/":                            {},
+		"ConfigMap/conf":                  {},
+		"Pod/conf-5d8c9f7b6d-x2x7k":       {},
+		"Pod/other-web-5d8c9f7b6d-x2x7k":  {},
+		"Node/web":                        {},
+		"Pod/web--x2x7k":                  {},
+		"HorizontalPodAutoscaler/web":     {},
+		"Pod/cart-canary-5d8c9f7b6-x2x7k": {},
+	} {
+		kind, name, _ := strings.Cut(name, "/")
+		if got := j.serviceOf(record.Object{Kind: kind, Namespace: "shop", Name: name, UID: "gone"}); got != want {
+			t.Errorf("%s/%s: %+v, want %+v", kind, name, got, want)
+		}
+	}
+	if got := j.serviceOf(record.Object{Kind: "Pod", Namespace: "other", Name: "db-0", UID: "gone"}); got != (record.Service{}) {
+		t.Errorf("of another namespace: %+v", got)
+	}
+}
