@@ -39,16 +39,9 @@ func (f *fakeServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	defer f.mu.Unlock()
 	f.now = f.now.Add(time.Second)
 	plural := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
-	kinds := map[string]string{}
-	for _, k := range defaultConfig().kinds() {
-		kinds[k.plural] = strings.TrimPrefix(k.group+"/"+k.version, "/") + " " + k.kind + "List"
-		if k.accept == asMetadata {
-			kinds[k.plural] = "meta.k8s.io/v1 PartialObjectMetadataList"
-		}
-	}
 	code, body := http.StatusOK, `{"kind":"SelfSubjectAccessReview","apiVersion":"authorization.k8s.io/v1","status":{"allowed":true}}`
-	if version, kind, ok := strings.Cut(kinds[plural], " "); ok {
-		body = `{"kind":"` + kind + `","apiVersion":"` + version + `","metadata":{},"items":[` + f.items[plural] + `]}`
+	if listKinds()[plural] != "" {
+		body = page(plural, f.items[plural], "")
 		if status := f.status[plural+r.URL.Query().Get("fieldSelector")]; status != 0 {
 			code, body = status, `{"kind":"Status","apiVersion":"v1","status":"Failure","code":`+itoa(int64(status))+`}`
 		}
