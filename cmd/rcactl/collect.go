@@ -257,11 +257,7 @@ func printCoverage(p *printer, out collect.Outcome) {
 			case st.Status == manifest.StatusSkipped, st.Status == manifest.StatusComplete && len(st.Missing) > 0:
 			case st.Status != manifest.StatusComplete:
 				failed = append(failed, text+", "+string(st.Status)+": "+st.Reason)
-				for _, m := range st.Missing {
-					if m.Grant != "" {
-						failed = append(failed, "  missing: "+m.Grant)
-					}
-				}
+				failed = append(failed, missing(st)...)
 			case st.Reason != "":
 				short = append(short, text+": "+st.Reason)
 			}
@@ -277,6 +273,24 @@ func printCoverage(p *printer, out collect.Outcome) {
 		p.sentence("  ", gap)
 	}
 	p.line("")
+}
+
+// maxMissing is how many rules are shown of a stream.
+const maxMissing = 8
+
+// missing shows the rules to add for a stream.
+func missing(st manifest.Stream) []string {
+	var lines []string
+	for _, m := range st.Missing {
+		switch {
+		case m.Grant == "":
+		case len(lines) == maxMissing:
+			return append(lines, fmt.Sprintf("  and more, %d in all: rcactl collect --plan --output json shows them", len(st.Missing)))
+		default:
+			lines = append(lines, "  missing: "+m.Grant)
+		}
+	}
+	return lines
 }
 
 // notRead names the streams that were left out without a gap, in a line for each

@@ -43,6 +43,8 @@ func (c *collection) tally(stream string) tally {
 		}
 	}
 	everywhere := false
+	var unrecorded []*job
+	var refused, left []*job
 	for _, j := range c.jobs {
 		if j.stream != stream {
 			continue
@@ -53,14 +55,14 @@ func (c *collection) tally(stream string) tally {
 			say("the API server did not say which kinds it knows, so that these were not asked for")
 			continue
 		case j.absent && c.api.recording != nil && !j.optional:
-			say(c.unrecorded(j))
+			unrecorded = append(unrecorded, j)
 		case j.absent:
 			t.absent++
 			continue
 		case j.optional && j.refused:
 			t.left++
 			t.miss(grant("list", j.resource, j.namespace))
-			say("not allowed to list " + j.what() + ", which are read only where the credential may")
+			left = append(left, j)
 			continue
 		}
 		t.lists++
@@ -73,7 +75,7 @@ func (c *collection) tally(stream string) tally {
 			t.class = connector.ClassForbidden
 			t.miss(grant("list", j.resource, j.namespace))
 			everywhere = everywhere || j.namespace == "" && !j.resource.cluster
-			say("not allowed to list " + j.what() + consequence(j.resource))
+			refused = append(refused, j)
 		case j.err != nil:
 			if t.class == connector.ClassNone {
 				t.class = j.err.Class
@@ -91,10 +93,58 @@ func (c *collection) tally(stream string) tally {
 			say("the pages of " + j.what() + " expired (410) and the list was started again")
 		}
 	}
+	if len(refused) > 0 {
+		say("not allowed to list " + sayLists(refused))
+	}
+	for _, j := range refused {
+		if lost := consequence(j.resource); lost != "" {
+			say(lost)
+		}
+	}
+	if len(left) > 0 {
+		say("not allowed to list " + sayLists(left) + ", which are read only where the credential may")
+	}
+	if len(unrecorded) > 0 {
+		say(c.unrecorded(unrecorded))
+	}
 	if everywhere {
 		say("a list of all namespaces needs a ClusterRole; with Roles name in namespaces those that may be read")
 	}
 	return t
+}
+
+// maxNamed is how many namespaces a sentence names.
+const maxNamed = 5
+
+// sayLists names lists, those of the same namespaces together.
+func sayLists(jobs []*job) string {
+	var plurals, places []string
+	where := map[string][]string{}
+	for _, j := range jobs {
+		if where[j.resource.plural] == nil {
+			plurals = append(plurals, j.resource.plural)
+		}
+		where[j.resource.plural] = append(where[j.resource.plural], j.namespace)
+	}
+	kinds := map[string][]string{}
+	for _, plural := range plurals {
+		names := where[plural]
+		place := sayNamespaces(names[:min(len(names), maxNamed)])
+		if more := len(names) - maxNamed; more > 0 {
+			place += fmt.Sprintf(" and %d more", more)
+		}
+		if slices.ContainsFunc(jobs, func(j *job) bool { return j.resource.plural == plural && j.resource.cluster }) {
+			place = "the cluster"
+		}
+		if kinds[place] == nil {
+			places = append(places, place)
+		}
+		kinds[place] = append(kinds[place], plural)
+	}
+	for i, place := range places {
+		places[i] = "the " + strings.Join(kinds[place], ", ") + " of " + place
+	}
+	return strings.Join(places, ", ")
 }
 
 // miss notes a grant that was refused.
@@ -108,13 +158,13 @@ func (t *tally) miss(g connector.Grant) {
 func consequence(r resource) string {
 	switch r.plural {
 	case "replicasets":
-		return "; without them the rollouts, rollbacks and images of Deployments are not known"
+		return "without ReplicaSets the rollouts, rollbacks and images of Deployments are not known"
 	case "controllerrevisions":
-		return "; without them the rollouts, rollbacks and images of StatefulSets and DaemonSets are not known"
+		return "without ControllerRevisions the rollouts, rollbacks and images of StatefulSets and DaemonSets are not known"
 	case "jobs":
-		return "; without them it is not known which Jobs ran or failed"
+		return "which Jobs ran or failed is not known"
 	case "cronjobs":
-		return "; without them suspended and deleted CronJobs are not known"
+		return "suspended and deleted CronJobs are not known"
 	}
 	return ""
 }
@@ -157,7 +207,7 @@ func (c *collection) cover(stream string, err error) connector.Coverage {
 		if len(t.reasons) == 0 {
 			t.reasons = append(t.reasons, "stopped before the stream was read to its end")
 		}
-		if out.Class == connector.ClassNone {
+		if out.Class == connector.ClassNone && out.Status != connector.Skipped {
 			out.Class = connector.ClassOf(err)
 		}
 	}

@@ -11,7 +11,9 @@
 //
 //	config.go, discover.go  what can be configured, and what is found without
 //	client.go, gate.go      one REST client; the gate lets only reads through
-//	access.go, list.go      may we list it, and the pages of a list
+//	scope.go, selector.go   which namespaces and which objects are meant
+//	access.go, review.go, list.go
+//	                        may we list it, and the pages of a list
 //	decode.go               an answer is taken only for what it says it is
 //	workloads.go, pods.go, events.go, configmaps.go
 //	                        one file a stream: API objects cut down to records
@@ -21,3 +23,5 @@
 //	state.go                what the next look is compared with
 //	unreachable.go          errors in our own words
 package kubernetes
+
+//go:generate go test -run ^TestDocsAreFresh$ -count=1 . -update-docs
