@@ -118,8 +118,10 @@ func (b nodeBuilder) compare(was record.NodeFacts) []evidence.Event {
 	}
 	var versions []evidence.VersionChange
 	for _, v := range []evidence.VersionChange{
-		{Component: "kubelet", From: was.Kubelet, To: is.Kubelet}, {Component: "container_runtime", From: was.Runtime, To: is.Runtime},
-		{Component: "kernel", From: was.Kernel, To: is.Kernel}, {Component: "os_image", From: was.OSImage, To: is.OSImage},
+		{Component: "kubelet", From: was.Kubelet, To: is.Kubelet},
+		{Component: "container_runtime", From: was.Runtime, To: is.Runtime},
+		{Component: "kernel", From: was.Kernel, To: is.Kernel},
+		{Component: "os_image", From: was.OSImage, To: is.OSImage},
 	} {
 		if v.From != v.To && v.From != "" && v.To != "" {
 			v.From = kept(v.From)
@@ -137,7 +139,8 @@ func (b nodeBuilder) compare(was record.NodeFacts) []evidence.Event {
 	}
 	var labels []evidence.LabelChange
 	for _, l := range []evidence.LabelChange{
-		{Label: "pool", From: was.Pool, To: is.Pool}, {Label: "zone", From: was.Zone, To: is.Zone},
+		{Label: "pool", From: was.Pool, To: is.Pool},
+		{Label: "zone", From: was.Zone, To: is.Zone},
 		{Label: "instance_type", From: was.InstanceType, To: is.InstanceType},
 	} {
 		if l.From != l.To {
@@ -150,7 +153,8 @@ func (b nodeBuilder) compare(was record.NodeFacts) []evidence.Event {
 	}
 	var quantities []evidence.QuantityChange
 	for _, q := range []evidence.QuantityChange{
-		{Resource: "cpu_millis", From: was.CPU, To: is.CPU}, {Resource: "memory_bytes", From: was.Memory, To: is.Memory},
+		{Resource: "cpu_millis", From: was.CPU, To: is.CPU},
+		{Resource: "memory_bytes", From: was.Memory, To: is.Memory},
 		{Resource: "pods", From: was.Pods, To: is.Pods},
 	} {
 		if q.From != q.To && (q.Resource != "memory_bytes" || max(q.From, q.To)-min(q.From, q.To) > max(q.From, q.To)/100*jitter) {

@@ -41,7 +41,7 @@ type batch struct {
 	settings  []setting
 	// autoscalers are those that say what they scale.
 	autoscalers []autoscaler
-	nodes     []node
+	nodes       []node
 	// deliveries are what tools applied, sources what they fetch it from, releases
 	// the versions that Helm keeps.
 	deliveries []delivery

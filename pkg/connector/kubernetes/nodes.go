@@ -246,8 +246,13 @@ func readNodeFacts(raw json.RawMessage, now *record.NodeFacts) (f record.NodeFac
 		was *string
 		is  string
 	}{
-		{&f.Kubelet, now.Kubelet}, {&f.Runtime, now.Runtime}, {&f.Kernel, now.Kernel}, {&f.OSImage, now.OSImage},
-		{&f.Pool, now.Pool}, {&f.Zone, now.Zone}, {&f.InstanceType, now.InstanceType},
+		{&f.Kubelet, now.Kubelet},
+		{&f.Runtime, now.Runtime},
+		{&f.Kernel, now.Kernel},
+		{&f.OSImage, now.OSImage},
+		{&f.Pool, now.Pool},
+		{&f.Zone, now.Zone},
+		{&f.InstanceType, now.InstanceType},
 	} {
 		*text.was = undigest(*text.was, text.is)
 	}

@@ -23,7 +23,9 @@ func TestWhatIsKeptOfANode(t *testing.T) {
 		Spec: corev1.NodeSpec{Unschedulable: true, Taints: []corev1.Taint{
 			{Key: corev1.TaintNodeUnschedulable, Effect: corev1.TaintEffectNoSchedule, TimeAdded: &added},
 			{Key: corev1.TaintNodeNotReady, Effect: corev1.TaintEffectNoExecute, TimeAdded: &added},
-			{Key: "gpu", Value: "s3cret", Effect: corev1.TaintEffectNoSchedule}, {Key: "b", Effect: "s3cret"}, {Key: "s3cret token!", Effect: corev1.TaintEffectNoSchedule},
+			{Key: "gpu", Value: "s3cret", Effect: corev1.TaintEffectNoSchedule},
+			{Key: "b", Effect: "s3cret"},
+			{Key: "s3cret token!", Effect: corev1.TaintEffectNoSchedule},
 		}},
 		Status: corev1.NodeStatus{
 			NodeInfo: corev1.NodeSystemInfo{
@@ -34,7 +36,8 @@ func TestWhatIsKeptOfANode(t *testing.T) {
 				{Type: corev1.NodeMemoryPressure, Status: corev1.ConditionUnknown, LastTransitionTime: added},
 				{Type: corev1.NodeDiskPressure, Status: corev1.ConditionTrue, Reason: "s3cret token", LastTransitionTime: added},
 				{Type: corev1.NodePIDPressure, Status: corev1.ConditionFalse, LastTransitionTime: added},
-				{Type: "FrequentRestarts", Status: corev1.ConditionTrue}, {Type: corev1.NodeNetworkUnavailable, Status: "s3cret"},
+				{Type: "FrequentRestarts", Status: corev1.ConditionTrue},
+				{Type: corev1.NodeNetworkUnavailable, Status: "s3cret"},
 			},
 		},
 	})
