@@ -263,8 +263,10 @@ func volumeName(message string) string {
 // (pkg/kubelet/kubelet_pods.go makeEnvironmentVariables), where the key is.
 func missing(message string) (m record.Missing, key bool) {
 	for _, o := range [...]struct{ word, plural, kind string }{
-		{`configmap "`, `configmaps "`, "ConfigMap"}, {`secret "`, `secrets "`, "Secret"},
-		{`persistentvolumeclaim "`, `persistentvolumeclaims "`, "PersistentVolumeClaim"}, {`serviceaccount "`, `serviceaccounts "`, "ServiceAccount"},
+		{`configmap "`, `configmaps "`, "ConfigMap"},
+		{`secret "`, `secrets "`, "Secret"},
+		{`persistentvolumeclaim "`, `persistentvolumeclaims "`, "PersistentVolumeClaim"},
+		{`serviceaccount "`, `serviceaccounts "`, "ServiceAccount"},
 	} {
 		for _, word := range [...]string{o.word, o.plural} {
 			if name := objectBetween(message, word, `" not found`); name != "" {
