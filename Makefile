@@ -7,7 +7,7 @@ COMMIT    := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 WORKBENCH := go run ./pkg/internal/workbench
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test bench fuzz lint docs check release-check
+.PHONY: help build demo demo-live demo-record test bench fuzz lint docs check release-check
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,8 +15,14 @@ help: ## list these words
 build: ## build bin/rcactl
 	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)' -o bin/rcactl ./cmd/rcactl
 
-demo: ## do the main job on a cluster of its own: a story, rcactl collect, manifest verify
+demo: ## do the main job on a recorded cluster: rcactl collect, manifest verify
 	@$(WORKBENCH) demo
+
+demo-live: ## the same on a cluster of its own, in which the story happens
+	@$(WORKBENCH) demo-live
+
+demo-record: ## play the story on the test API server and record it anew, for demo
+	@$(WORKBENCH) demo-record
 
 test: ## run all tests, none skipped, on a real API server (first time: about 10 minutes of building)
 	@$(WORKBENCH) test

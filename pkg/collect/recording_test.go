@@ -41,7 +41,7 @@ func TestAWindowThatReachesBackEndsWhenARecordingWasMade(t *testing.T) {
 	if p.Window == nil || *p.Window != want || p.Run.Invocation != manifest.InvocationWindow || p.Sources[0].Window != nil {
 		t.Errorf("the manifest says %v, %v", p.Window, p.Sources[0].Window)
 	}
-	if h.cursor("memory").Streams != nil {
+	if p.Sources[0].Cursor != nil {
 		t.Error("a cursor was moved")
 	}
 }

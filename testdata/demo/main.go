@@ -1,12 +1,17 @@
 // Command demo plays the story that make demo collects: a shop whose checkout is
 // deployed, updated, reconfigured, broken by an image that cannot be pulled, and
 // rolled back. It talks to the cluster of KUBECONFIG, the test API server that
-// make demo starts, and needs no kubectl.
+// make demo-live and make demo-record start, and needs no kubectl.
+//
+// With -record DIR it then writes the cluster down as "kubectl get -o json
+// --show-managed-fields" would, a file a kind: that is the recording that make
+// demo reads.
 package main
 
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -36,16 +41,18 @@ const pace = 1100 * time.Millisecond
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, os.Stdout); err != nil {
+	record := flag.String("record", "", "folder to write the cluster down in")
+	flag.Parse()
+	if err := run(ctx, os.Stdout, *record); err != nil {
 		fmt.Fprintln(os.Stderr, "demo: error:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, out io.Writer) error {
+func run(ctx context.Context, out io.Writer, record string) error {
 	cfg, err := clientcmd.BuildConfigFromFlags("", os.Getenv(clientcmd.RecommendedConfigPathEnvVar))
 	if err != nil {
-		return fmt.Errorf("read KUBECONFIG (make demo sets it): %w", err)
+		return fmt.Errorf("read KUBECONFIG (make demo-live sets it): %w", err)
 	}
 	// The server writes this name into managedFields, as it does for a real pipeline.
 	cfg.UserAgent = "deploy-pipeline/1.0"
@@ -72,7 +79,10 @@ func run(ctx context.Context, out io.Writer) error {
 			return err
 		}
 	}
-	return nil
+	if record == "" {
+		return nil
+	}
+	return s.record(ctx, record)
 }
 
 // story acts as the team's pipeline does.

@@ -136,6 +136,9 @@ func (r *recorded) Identity(ctx context.Context) (connector.Identity, error) {
 // one would be named if the recording holds the namespace kube-system.
 func (s *source) identifyRecording(ctx context.Context) error {
 	r := s.api.recording
+	if r.survey == nil {
+		s.api.open(ctx, "", "what it holds, of which cluster and when")
+	}
 	if err := r.look(ctx); err != nil {
 		return s.config.unreadable(ctx, err)
 	}
@@ -149,6 +152,11 @@ func (s *source) identifyRecording(ctx context.Context) error {
 	s.target = r.survey.target()
 	s.clusterID = cmp.Or(s.config.ClusterID, s.target)
 	return nil
+}
+
+// open notes that the recording is read once more.
+func (c *client) open(ctx context.Context, stream, why string) {
+	c.requests.note(withPurpose(ctx, stream, why), "OPEN", "recording")
 }
 
 // unreadable classifies the error of a walk.
@@ -391,6 +399,7 @@ func (c *collection) replayJobs(ctx context.Context) error {
 			all = append(all, &j.listing)
 		}
 	}
+	c.api.open(ctx, "", "objects")
 	seen := map[*job]seenSet{}
 	_, err := r.Walk(ctx, dump.Handler{
 		Want: func(file string) bool { return r.survey.fileHolds(file, all...) },
@@ -446,6 +455,7 @@ func replay[T any, PT interface {
 	if l.absent = !r.survey.holds(l); l.absent {
 		return nil
 	}
+	c.open(ctx, l.stream, "list")
 	seen := seenSet{}
 	_, err := r.Walk(ctx, dump.Handler{
 		Want: func(file string) bool { return r.survey.fileHolds(file, l) },
@@ -530,12 +540,23 @@ func (c *collection) sayAbsent() string {
 	return "the cluster has none of these kinds"
 }
 
-// unrecorded says that a recording has nothing of a list.
-func (c *collection) unrecorded(j *job) string {
-	if s := c.api.recording.survey; j.namespace != "" && !s.namespaces[j.namespace] {
-		return "namespace " + j.namespace + " is not in the recording"
+// unrecorded says what of the lists that a source is asked for is not in the
+// recording.
+func (c *collection) unrecorded(jobs []*job) string {
+	var said, kinds []string
+	for _, j := range jobs {
+		if s := c.api.recording.survey; j.namespace != "" && !j.resource.cluster && !s.namespaces[j.namespace] {
+			if one := "namespace " + j.namespace + " is not in the recording"; !slices.Contains(said, one) {
+				said = append(said, one)
+			}
+		} else if !slices.Contains(kinds, j.resource.plural) {
+			kinds = append(kinds, j.resource.plural)
+		}
 	}
-	return "the recording holds no " + j.resource.plural + "; whether there were any is not known"
+	if len(kinds) > 0 {
+		said = append(said, "the recording holds no "+strings.Join(kinds, ", ")+"; whether there were any is not known")
+	}
+	return strings.Join(said, "; ")
 }
 
 // damage says which files of a recording could not be read in full.
@@ -548,13 +569,7 @@ func (c *collection) damage(j *job) string {
 
 // emptyRecording is the error of a recording with nothing that is asked for.
 func (c *collection) emptyRecording() error {
-	var why []string
-	for _, j := range c.jobs {
-		if said := c.unrecorded(j); !slices.Contains(why, said) {
-			why = append(why, said)
-		}
-	}
-	return connector.Errorf(connector.ClassConfig, nil, "nothing of %s is in the recording: %s", sayNamespaces(c.scope.namespaces), strings.Join(why, "; "))
+	return connector.Errorf(connector.ClassConfig, nil, "nothing was read: %s", c.unrecorded(c.jobs))
 }
 
 // noteRecording says what was read, and up to when.

@@ -6,7 +6,7 @@
 //	go run ./pkg/internal/workbench test [GO TEST ARGUMENTS]
 //	go run ./pkg/internal/workbench bench [GO TEST ARGUMENTS]
 //	go run ./pkg/internal/workbench fuzz
-//	go run ./pkg/internal/workbench demo
+//	go run ./pkg/internal/workbench demo|demo-live|demo-record
 //	go run ./pkg/internal/workbench lint [GOLANGCI-LINT ARGUMENTS]
 //	go run ./pkg/internal/workbench check
 //	go run ./pkg/internal/workbench release-check
@@ -32,7 +32,7 @@ import (
 	"github.com/rcactl/rcactl/pkg/testbed"
 )
 
-const words = "test, bench, fuzz, demo, lint, check, release-check, testbed, kubectl, cosign, golangci-lint, goreleaser"
+const words = "test, bench, fuzz, demo, demo-live, demo-record, lint, check, release-check, testbed, kubectl, cosign, golangci-lint, goreleaser"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -76,6 +76,10 @@ func (b *bench) run(ctx context.Context, args []string) error {
 		return b.benchmarks(ctx, rest)
 	case "demo":
 		return b.demo(ctx)
+	case "demo-live":
+		return b.demoLive(ctx)
+	case "demo-record":
+		return b.demoRecord(ctx)
 	case "lint":
 		return b.lint(ctx, rest)
 	case "fuzz":
