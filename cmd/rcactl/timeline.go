@@ -175,7 +175,8 @@ func changeRow(p *printer, e evidence.Event, layout string, first map[string]tim
 		d := e.Deployment
 		row = append(row, cell{string(d.Change), p.title}, cell{serviceOf(e), p.title}, cell{text: fromTo(d)}, cell{text: images(d)}, statusCell(p, d))
 	case e.ConfigChange != nil:
-		row = append(row, cell{"config", p.title}, cell{serviceOf(e), p.title}, cell{text: e.ConfigChange.Change}, cell{text: e.Source.Object.Kind + "/" + e.Source.Object.Name}, cell{})
+		row = append(row, cell{"config", p.title}, cell{serviceOf(e), p.title}, cell{text: e.ConfigChange.Change}, cell{text: e.Source.Object.Kind + "/" + e.Source.Object.Name + changedKeys(e.ConfigChange)},
+			cell{startedBefore(e.ConfigChange), p.warn})
 	case e.Node != nil:
 		row = append(row, cell{"node", p.title}, cell{serviceOf(e), p.title}, cell{text: strings.ReplaceAll(string(e.Node.Change), "_", " ")}, cell{text: nodeChange(e.Node)}, cell{})
 	}
@@ -233,7 +234,41 @@ func between(e evidence.Event) (from, to time.Time) {
 			to = *n.NotAfter
 		}
 	}
+	// Of a change that is known by two looks and nothing else the time is the later
+	// one, or the earlier one where that is not told.
+	if c := e.ConfigChange; c != nil && c.How == "snapshot" && c.NotBefore != nil && c.NotAfter != nil && e.Time.Equal(*c.NotAfter) {
+		from = *c.NotBefore
+	}
 	return from, to
+}
+
+// changedKeys tells the keys of a change: " A, B, +C, -D".
+func changedKeys(c *evidence.ConfigChange) string {
+	keys := slices.Clone(c.Changed)
+	for _, key := range c.Added {
+		keys = append(keys, "+"+key)
+	}
+	for _, key := range c.Removed {
+		keys = append(keys, "-"+key)
+	}
+	if len(keys) == 0 {
+		return ""
+	}
+	return " " + evidence.Some(keys)
+}
+
+// startedBefore counts the pods that were started before the change and that it
+// does not reach while they run.
+func startedBefore(c *evidence.ConfigChange) string {
+	before, of := int32(0), int32(0)
+	for _, consumer := range c.Consumers {
+		b, n := consumer.StartedBefore()
+		before, of = before+b, of+n
+	}
+	if before == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of %s started before", before, plural(int64(of), "pod"))
 }
 
 func when(from, to time.Time, layout string) string {

@@ -17,10 +17,15 @@ const lateData = time.Minute
 
 // Capabilities implements connector.Connector.
 func (s *source) Capabilities() connector.Capabilities {
+	values := "values of ConfigMaps and Secrets: only their metadata is asked for"
+	if s.config.Fingerprints {
+		values = "one Secret by its name; values of Secrets and ConfigMaps are read for their fingerprints, as the config asks, and not kept"
+	}
 	out := connector.Capabilities{Identity: identityGrants(), NeverReads: []string{
-		"values of ConfigMaps and Secrets: only their metadata is asked for",
+		values,
+		"who or what a role is bound to, and what it allows",
 		"values of environment variables, commands and arguments of containers",
-		"annotations, but for the revision numbers and the time of a restart",
+		"annotations, but for revision numbers, the time of a restart, the marks of delivery tools, and whether a few well-known ones changed",
 		"logs of containers",
 		"the text of Events and of status messages beyond well-known words, image names and numbers",
 	}}
