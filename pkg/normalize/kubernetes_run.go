@@ -29,12 +29,23 @@ func (b *builder) ran() evidence.Event {
 	}
 	if o := b.w.Owner; o != nil && o.Kind == "CronJob" {
 		e.Deployment.Trigger = evidence.TriggerSchedule
-		if o.Manual {
-			e.Deployment.Trigger = evidence.TriggerClient
-		}
 		e.Deployment.TriggerObject = &evidence.TriggerObject{Kind: o.Kind, Name: o.Name}
+		if o.Manual {
+			e.Deployment.Trigger, e.Deployment.TriggerObject = evidence.TriggerClient, nil
+		}
 	}
 	return e
+}
+
+// untouched reports whether nobody wrote the object since its creation, so that
+// its template is still the first one.
+func (b *builder) untouched() bool {
+	for _, m := range b.w.Managers {
+		if m.Time.After(b.w.Created.Add(near)) {
+			return false
+		}
+	}
+	return b.w.Updated == nil
 }
 
 // bareTemplate is a template without a revision.

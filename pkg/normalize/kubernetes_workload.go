@@ -266,7 +266,9 @@ func (b *builder) created() evidence.Event {
 	e.Actor = manager(b.templateWriter(b.w.Created, stamp))
 	switch {
 	case b.w.Containers != nil:
-		e.Deployment.To = bareTemplate(b.w.Containers)
+		if b.untouched() {
+			e.Deployment.To = bareTemplate(b.w.Containers)
+		}
 		b.rolloutState(&e)
 	case len(b.steps) > 0 && b.steps[0].number == 1 && !b.steps[0].revision.Created.Before(b.w.Created.Add(-stamp)):
 		e.Deployment.To = template(&b.steps[0])
