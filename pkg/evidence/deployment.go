@@ -98,6 +98,7 @@ const (
 	BasisStatus        TimeBasis = "status"     // a time in the object's status
 	BasisTaint         TimeBasis = "taint"      // when a node got it
 	BasisSource        TimeBasis = "source"     // when a delivery tool had fetched what it applied
+	BasisLabel         TimeBasis = "label"      // that a delivery tool writes
 )
 
 // Trigger says what asked for a change.

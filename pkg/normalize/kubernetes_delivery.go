@@ -68,17 +68,23 @@ func applied(connectorName string, d record.Delivery, a record.Applied, earlier 
 		number := a.Number
 		body.Applied.Number = &number
 	}
-	for _, t := range []time.Time{a.Started, a.Finished, a.Before, a.After} {
-		if !t.IsZero() {
-			e.Time = t.UTC()
-			break
-		}
+	// Of two looks the later one, as elsewhere. What a tool tells of the latest time
+	// moves on whenever it looks again, and the earliest stays.
+	times := []time.Time{a.Started, a.Finished, a.After}
+	if a.Looks {
+		times = []time.Time{a.Started, a.Finished, a.Before, a.After}
+	}
+	if i := slices.IndexFunc(times, func(t time.Time) bool { return !t.IsZero() }); i >= 0 {
+		e.Time = times[i].UTC()
 	}
 	if !a.Started.IsZero() {
 		body.Started, body.StartedBasis = timePtr(a.Started), startedBasis(a.StartedFrom)
 	}
 	if !a.Finished.IsZero() && (a.Started.IsZero() || !a.Finished.Before(a.Started)) {
 		body.Finished, body.FinishedBasis = timePtr(a.Finished), evidence.BasisStatus
+		if a.StartedFrom == record.StartedCreation {
+			body.FinishedBasis = evidence.BasisLabel
+		}
 	}
 	if body.Started == nil && body.Finished == nil {
 		body.NotBefore, body.NotAfter = timePtr(a.After), timePtr(a.Before)

@@ -117,6 +117,11 @@ func inventoryKey(id string) (objectKey, bool) {
 	return objectKey{kind, namespace, strings.ReplaceAll(rest[:name], "__", ":")}, true
 }
 
+// maxComeBack is how far apart the bounds may lie of the time at which a content
+// came back: the later one moves on with each reconciliation, and what may have
+// been at any time tells nothing.
+const maxComeBack = 2 * time.Hour
+
 // kustomizationApplied lists when a content was first applied, and when it came
 // back. The revision of a snapshot is the last one that gave that content, which
 // is that of the first time only where there was no other.
@@ -142,7 +147,7 @@ func kustomizationApplied(history []fluxSnapshot, place record.ConfigSource) []r
 		// the last one of an older content came back after that.
 		if i+1 < len(history) && one.State == record.RolloutComplete {
 			before := history[i+1]
-			if after := instant(before.LastReconciled); before.LastReconciledStatus == succeeded && first.Before(after) && after.Before(last) {
+			if after := instant(before.LastReconciled); before.LastReconciledStatus == succeeded && first.Before(after) && after.Before(last) && last.Sub(after) <= maxComeBack {
 				out = append(out, record.Applied{
 					Key: "content " + h.Digest + " after " + after.Format(time.RFC3339), Number: -1, Sources: placed(place, undecorated(revision)),
 					After: after, Before: last, State: record.RolloutComplete,
