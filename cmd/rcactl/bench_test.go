@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -16,7 +17,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -168,17 +168,21 @@ func (m *meter) pass(conn net.Conn) {
 	if err != nil {
 		return
 	}
-	defer func() { _ = server.Close() }()
-	go func() { _, _ = io.Copy(server, conn) }()
-	n, _ := io.Copy(conn, server)
-	m.total.Add(n)
+	go func() {
+		_, _ = io.Copy(server, conn)
+		_ = server.Close()
+	}()
+	_, _ = io.Copy(io.MultiWriter(conn, m), server)
 }
 
-// bytes waits until the connections of a program that has ended are counted.
-func (m *meter) bytes() int64 {
-	time.Sleep(300 * time.Millisecond)
-	return m.total.Load()
+// Write counts.
+func (m *meter) Write(p []byte) (int, error) {
+	m.total.Add(int64(len(p)))
+	return len(p), nil
 }
+
+// bytes is what came back up to now.
+func (m *meter) bytes() int64 { return m.total.Load() }
 
 // kubeconfig is a copy of one that leads through the meter.
 func (m *meter) kubeconfig(b *testing.B, path string) string {
@@ -225,15 +229,43 @@ type usage struct {
 
 func run(b *testing.B, cmd *exec.Cmd) usage {
 	b.Helper()
+	var said bytes.Buffer
+	cmd.Stderr = &said // what kubectl prints is too much to be kept
 	start := time.Now()
-	if out, err := cmd.CombinedOutput(); err != nil {
-		b.Fatalf("%s: %v\n%s", cmd, err, out)
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
 	}
+	peak := make(chan float64)
+	ended := make(chan struct{})
+	go func() { peak <- peakOf(cmd.Process.Pid, ended) }()
+	err := cmd.Wait()
 	u := usage{wall: time.Since(start), cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
-	if sys, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		u.rss = float64(sys.Maxrss) / 1024
+	close(ended)
+	u.rss = <-peak
+	if err != nil {
+		b.Fatalf("%s: %v\n%s", cmd, err, said.Bytes())
 	}
 	return u
+}
+
+// peakOf watches the peak of a process' memory in MB; zero where that cannot be
+// seen. What wait tells includes that of this process, from which it was forked.
+func peakOf(pid int, ended <-chan struct{}) (mb float64) {
+	for {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if err == nil {
+			if _, rest, ok := strings.Cut(string(status), "VmHWM:"); ok {
+				if kb, err := strconv.ParseFloat(strings.Fields(rest)[0], 64); err == nil {
+					mb = kb / 1024
+				}
+			}
+		}
+		select {
+		case <-ended:
+			return mb
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 }
 
 // median takes the run with the median wall time.
