@@ -153,3 +153,23 @@ func TestImagesAreToldByWhatChanged(t *testing.T) {
 		}
 	}
 }
+
+func TestNodesAreInTheTimeline(t *testing.T) {
+	at := time.Date(2026, 1, 31, 14, 0, 0, 0, time.UTC)
+	from := at.Add(-time.Minute)
+	node := evidence.Source{Object: evidence.Object{Kind: "Node", Name: "node-3"}}
+	var tl timeline
+	tl.add(evidence.Event{ID: "a", Time: at, Source: node, Node: &evidence.Node{
+		Change: evidence.NodeUpgraded, NotBefore: &from, NotAfter: &at, Upgraded: []evidence.VersionChange{{Component: "kernel", From: "6.1.1", To: "6.1.2"}, {Component: "os_image", To: "x 2"}},
+	}})
+	tl.add(evidence.Event{ID: "b", Time: at, Source: node, Node: &evidence.Node{
+		Change: evidence.NodeTaintsChanged, TaintsAdded: []string{"a:NoSchedule"}, TaintsRemoved: []string{"b:NoExecute"},
+	}})
+	p, out := testPrinter(0, nil, false)
+	tl.print(p, window.Window{Start: from.Add(-time.Hour), End: at.Add(time.Hour)}, true)
+	for _, want := range []string{"node-3", "upgraded", "kernel 6.1.1 → 6.1.2, os image x 2", "taints changed", "+a:NoSchedule, -b:NoExecute", when(from, at, "15:04:05")} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("without %q:\n%s", want, out)
+		}
+	}
+}

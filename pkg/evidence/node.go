@@ -137,3 +137,22 @@ func fromTo(b *strings.Builder, from, to string) {
 		fmt.Fprintf(b, " to %s", to)
 	}
 }
+
+// summarizeContrasts tells the one in which the shares differ most, where more
+// than one node is not well.
+func summarizeContrasts(list []NodeContrast) string {
+	var most *NodeContrast
+	apart := func(c *NodeContrast) float64 {
+		return float64(c.SickWith)/float64(max(c.With, 1)) - float64(c.SickWithout)/float64(max(c.Without, 1))
+	}
+	for i := range list {
+		if c := &list[i]; c.SickWith > 1 && (most == nil || apart(c) > apart(most)) {
+			most = c
+		}
+	}
+	if most == nil {
+		return ""
+	}
+	return fmt.Sprintf("like %d of %d nodes with %s %s and %d of %d others",
+		most.SickWith, most.With, strings.ReplaceAll(most.Attribute, "_", " "), most.Value, most.SickWithout, most.Without)
+}

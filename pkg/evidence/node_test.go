@@ -40,3 +40,21 @@ func TestTheSpanOfANodeEvent(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+func TestTheSentenceOfASickNodeTellsWhatItSharesMost(t *testing.T) {
+	e := evidence.Event{
+		Kind: evidence.KindSignal, Source: evidence.Source{Object: evidence.Object{Kind: "Node", Name: "n"}},
+		Signal: &evidence.Signal{Class: "node", Detail: "not_ready", Contrasts: []evidence.NodeContrast{
+			{Attribute: "zone", Value: "a", SickWith: 3, With: 6, SickWithout: 1, Without: 6},
+			{Attribute: "os_image", Value: "x 1", SickWith: 4, With: 5, SickWithout: 0, Without: 7},
+			{Attribute: "pool", Value: "p", SickWith: 1, With: 1, SickWithout: 3, Without: 11},
+		}},
+	}
+	if got, want := evidence.Summarize(e), "Node n: node (not ready), like 4 of 5 nodes with os image x 1 and 0 of 7 others"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	e.Signal.Contrasts = e.Signal.Contrasts[2:]
+	if got, want := evidence.Summarize(e), "Node n: node (not ready)"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

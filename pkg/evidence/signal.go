@@ -86,6 +86,10 @@ func summarizeSignal(name string, s *Signal) string {
 		b.WriteString(", ")
 		b.WriteString(part)
 	}
+	if shared := summarizeContrasts(s.Contrasts); shared != "" {
+		b.WriteString(", ")
+		b.WriteString(shared)
+	}
 	if s.ExitCode != nil {
 		fmt.Fprintf(&b, ", exit code %d", *s.ExitCode)
 	}

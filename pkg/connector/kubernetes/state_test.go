@@ -13,6 +13,7 @@ import (
 
 	"github.com/rcactl/rcactl/pkg/connector"
 	"github.com/rcactl/rcactl/pkg/record"
+	"github.com/rcactl/rcactl/pkg/window"
 )
 
 // wholeAt is a run in which every list was complete at that time.
@@ -336,5 +337,31 @@ func TestPodsThatAreGoneFindTheirServiceInTheLastLook(t *testing.T) {
 	}
 	if got := j.serviceOf(record.Object{Kind: "Pod", Namespace: "other", Name: "db-0", UID: "gone"}); got != (record.Service{}) {
 		t.Errorf("of another namespace: %+v", got)
+	}
+}
+
+// TestAStreamThatWasNotToldKeepsItsOlderLook: what differs from it is still to be
+// told.
+func TestAStreamThatWasNotToldKeepsItsOlderLook(t *testing.T) {
+	seenAt, now := at("10:00:00").UTC(), at("11:00:00").UTC()
+	was, is := kept("Node", "", "n1", "u1", []byte("[1]")), kept("Node", "", "n1", "u1", []byte("[2]"))
+	for told, want := range map[bool]string{true: "[2]", false: "[1]"} {
+		node := nodeKinds()[0]
+		c := &collection{
+			source: &source{config: *defaultConfig()}, prior: stored(t, state{}, wholeAt(seenAt), was), keeps: []keepsake{is},
+			req:  connector.Request{Window: window.Window{Start: seenAt, End: now}},
+			jobs: []*job{{kind: node, listing: listing{resource: node.resource, stream: node.stream}}},
+			done: map[string]bool{record.StreamNodes: told},
+		}
+		if err := c.writeState(); err != nil {
+			t.Fatal(err)
+		}
+		st, err := readState(c.state)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if k, _ := st.before("u1"); string(k.Facts) != want {
+			t.Errorf("told %v: %+v", told, k)
+		}
 	}
 }
