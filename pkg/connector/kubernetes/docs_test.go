@@ -16,7 +16,6 @@ import (
 	"github.com/rcactl/rcactl/pkg/record"
 )
 
-//nolint:gochecknoglobals // flags of a test are
 var updateDocs = flag.Bool("update-docs", false, "write the generated part of the docs anew; read the result")
 
 const (
@@ -37,7 +36,7 @@ func TestDocsAreFresh(t *testing.T) {
 	}
 	fresh := before + docsBegin + writtenDocs(t) + docsEnd + after
 	if *updateDocs {
-		if err := os.WriteFile(docsFile, []byte(fresh), 0o644); err != nil { //nolint:gosec // G306: documentation is for everybody
+		if err := os.WriteFile(docsFile, []byte(fresh), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return

@@ -442,7 +442,7 @@ func credentialProgram(t *testing.T, name, apiVersion, token string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
 	script := "#!/bin/sh\ncat <<'END'\n" + `{"kind":"ExecCredential","apiVersion":"` + apiVersion + `","spec":{},"status":{"token":"` + token + `"}}` + "\nEND\n"
-	if err := os.WriteFile(path, []byte(script), 0o700); err != nil { //nolint:gosec // G306: it is run
+	if err := os.WriteFile(path, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return path
