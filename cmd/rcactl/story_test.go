@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"io/fs"
 	"os"
@@ -181,8 +182,9 @@ func TestOnlyGetListAndAccessReviewsAreSent(t *testing.T) {
 		if line.Verb != "get" && line.Verb != "list" && !review {
 			t.Errorf("sent: %s", line)
 		}
-		if strings.Contains(line.URI, "/secrets") {
-			t.Errorf("asked for secrets: %s", line)
+		// A transport-level test shows that such a list has no values.
+		if strings.Contains(line.URI, "/secrets") && line.Verb != "list" {
+			t.Errorf("asked for a Secret: %s", line)
 		}
 	}
 }
@@ -261,8 +263,31 @@ func TestNothingPlantedReachesADisk(t *testing.T) {
 	if len(evidenceIn(t, dir)) < 3 {
 		t.Error("hardly any evidence: the test proves nothing")
 	}
-	if strings.Contains(a.stdout+a.stderr, planted) {
-		t.Errorf("shown or logged:\n%s", a.stderr)
+	said := a.stdout + a.stderr
+	// Once more with values that are read for their fingerprints, and change.
+	config := filepath.Join(l.home, "rcactl.yaml")
+	write(t, config, []byte("version: 1\nconnectors: {kubernetes: {namespaces: "+c.ns+", fingerprints: true}}\n"))
+	_, a = l.collect(t, exitComplete, "--config", config, "--verbose")
+	said += a.stdout + a.stderr
+	settle()
+	if _, err := c.client.CoreV1().Secrets(c.ns).Update(t.Context(), &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: "db"}, StringData: map[string]string{"password": secretText("rotated")},
+	}, metav1.UpdateOptions{FieldManager: "kubectl-edit"}); err != nil {
+		t.Fatal(err)
+	}
+	settle()
+	valued, a := l.collect(t, exitComplete, "--config", config, "--verbose")
+	said += a.stdout + a.stderr
+	if !slices.ContainsFunc(evidenceIn(t, valued), func(e evidence.Event) bool {
+		return e.Source.Object.Name == "db" && e.ConfigChange != nil && slices.Equal(e.ConfigChange.Changed, []string{"password"})
+	}) {
+		t.Error("the rotated Secret is not told: the test proves nothing of fingerprints")
+	}
+	if !strings.Contains(string(read(t, filepath.Join(valued, "manifest.json"))), "were read, because the config asks for fingerprints") {
+		t.Error("the manifest does not say that values were read")
+	}
+	if strings.Contains(said, planted) {
+		t.Errorf("shown or logged:\n%s", said)
 	}
 	files := 0
 	for _, root := range []string{l.home, temp} {
@@ -271,8 +296,10 @@ func TestNothingPlantedReachesADisk(t *testing.T) {
 				return err
 			}
 			files++
-			if bytes.Contains(read(t, path), []byte(planted)) {
-				t.Errorf("%s holds a planted string", path)
+			for _, text := range []string{planted, base64.StdEncoding.EncodeToString([]byte(secretText("secret"))), base64.StdEncoding.EncodeToString([]byte(secretText("rotated")))} {
+				if bytes.Contains(read(t, path), []byte(text)) {
+					t.Errorf("%s holds a planted string", path)
+				}
 			}
 			return nil
 		})
