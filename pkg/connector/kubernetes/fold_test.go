@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -141,6 +142,25 @@ func TestStatusIsToldWithoutEvents(t *testing.T) {
 		records, result, err := f.look(t.Context(), t, connector.Request{Window: hourBefore("10:06:00")}, streams...)
 		if err != nil || len(records) != 1 || result.Coverage[0].Status != connector.Complete {
 			t.Errorf("%v: %d records, %v, %+v", streams, len(records), err, result.Coverage)
+		}
+	}
+}
+
+func TestStatusIsToldWhenTheTimeRunsOutInTheEvents(t *testing.T) {
+	waiting := pod{
+		object:  record.Object{Kind: "Pod", Namespace: "shop", Name: "web-1", UID: podUID},
+		signals: []record.Signal{{Class: record.SignalImagePull, Object: record.Object{Kind: "Pod", Namespace: "shop", UID: podUID}, Container: "app", Folded: true}},
+	}
+	j := join(&batch{pods: []pod{waiting}})
+	expired, cancel := context.WithDeadline(t.Context(), at("10:00:00").Time)
+	defer cancel()
+	interrupted, stop := context.WithCancel(t.Context())
+	stop()
+	for want, ctx := range map[int]context.Context{1: expired, 0: interrupted} {
+		told := 0
+		c := &collection{source: &source{config: *defaultConfig()}, done: map[string]bool{}, emit: func(record.Record) error { told++; return nil }}
+		if err := c.streamEvents(ctx, j); told != want || (err == nil) != (want == 1) {
+			t.Errorf("told %d times, %v; want %d", told, err, want)
 		}
 	}
 }
