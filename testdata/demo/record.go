@@ -48,7 +48,7 @@ func (s story) record(ctx context.Context, dir string) error {
 	if err != nil {
 		return fmt.Errorf("ask for the name of the machine: %w", err)
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return fmt.Errorf("make the folder of the recording: %w", err)
 	}
 	for name, path := range kinds() {
@@ -72,7 +72,7 @@ func (s story) record(ctx context.Context, dir string) error {
 			return fmt.Errorf("write the %s: %w", name, err)
 		}
 		text = bytes.ReplaceAll(text, []byte("-"+host+`"`), []byte(`-testbed"`))
-		if err := os.WriteFile(filepath.Join(dir, name+".json"), append(text, '\n'), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name+".json"), append(text, '\n'), 0o600); err != nil {
 			return fmt.Errorf("write the %s: %w", name, err)
 		}
 	}
