@@ -338,7 +338,7 @@ func (s *setup) options(ctx context.Context, keys *keyring) (collect.Options, er
 		return collect.Options{}, err
 	}
 	env := s.env
-	env.Fingerprint = key.Fingerprint
+	env.Fingerprints = key.Fingerprints
 	return collect.Options{
 		Sources: s.sources, Env: env,
 		Since: s.cfg.DefaultSince, Timeout: s.cfg.Timeout,

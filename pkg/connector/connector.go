@@ -110,9 +110,10 @@ type Env struct {
 	Secrets secret.Resolver
 	// LookupEnv reads an environment variable; nil means that there is none.
 	LookupEnv func(name string) (string, bool)
-	// Fingerprint digests parts under a key that stays the same from run to run and
-	// that connectors do not see, apart for each domain; nil when there is no key.
-	Fingerprint func(domain string, parts ...[]byte) [32]byte
+	// Fingerprints gives what digests parts under a key that stays the same from run
+	// to run and that connectors do not see, apart for each domain; nil when there is
+	// no key.
+	Fingerprints func(domain string) func(parts ...[]byte) [32]byte
 	// Now reads the clock.
 	Now func() time.Time
 	// UserAgent is what to call ourselves: rcactl/<version>.

@@ -9,8 +9,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"log/slog"
+	"sync"
 )
 
 // ErrWeakKey says that key material would not protect pseudonyms.
@@ -64,18 +66,26 @@ func (k Key) ID() string {
 	return hex.EncodeToString(mac(k.derived, []byte("key id"))[:8])
 }
 
-// Fingerprint digests parts under the key, apart for each domain and apart from
-// all pseudonyms: whoever has the key can find out whether a value that they
-// guess is behind it, and nobody else can. Parts are length-prefixed.
-func (k Key) Fingerprint(domain string, parts ...[]byte) [sha256.Size]byte {
-	h := hmac.New(sha256.New, mac(k.derived, []byte("fingerprint v1 "+domain)))
-	var n [8]byte
-	for _, part := range parts {
-		binary.BigEndian.PutUint64(n[:], uint64(len(part)))
-		h.Write(n[:])
-		h.Write(part)
+// Fingerprints gives what digests parts under the key, apart for each domain and
+// apart from all pseudonyms: whoever has the key can find out whether a value that
+// they guess is behind it, and nobody else can. Parts are length-prefixed.
+func (k Key) Fingerprints(domain string) func(parts ...[]byte) [sha256.Size]byte {
+	sub := mac(k.derived, []byte("fingerprint v1 "+domain))
+	macs := sync.Pool{New: func() any { return hmac.New(sha256.New, sub) }}
+	return func(parts ...[]byte) (sum [sha256.Size]byte) {
+		h := macs.Get().(hash.Hash)
+		defer macs.Put(h)
+		h.Reset()
+		var n [8]byte
+		for _, part := range parts {
+			binary.BigEndian.PutUint64(n[:], uint64(len(part)))
+			h.Write(n[:])
+			h.Write(part)
+		}
+		h.Sum(sum[:0])
+		h.Reset()
+		return sum
 	}
-	return [sha256.Size]byte(h.Sum(nil))
 }
 
 // IsZero reports whether k was never set.

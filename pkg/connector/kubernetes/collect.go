@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"maps"
 	"slices"
@@ -94,6 +95,8 @@ type collection struct {
 	// tells whether tags are of the same key and choice.
 	allowed  allowlist
 	tagCheck string
+	// digest makes tags; nil for a plain one.
+	digest func(parts ...[]byte) [sha256.Size]byte
 	// choice is what a label selector leaves; nil is everything.
 	choice *choice
 	// fold gathers the Events of troubles that pods have.

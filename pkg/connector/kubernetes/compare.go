@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"hash/fnv"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,15 +37,18 @@ const tagDomain = "kubernetes setting"
 
 // tag digests a value of an object. Without a key, which only tests and
 // recordings lack, it is a plain digest; values of data are then never read.
-func (s *source) tag(uid, key string, value []byte) string {
-	sum := s.mac([]byte(uid), []byte(key), value)
-	return base64.RawURLEncoding.EncodeToString(sum[:9])[:tagSize]
+func (c *collection) tag(uid, key string, value []byte) string {
+	digest := c.digest
+	if digest == nil {
+		digest = plainDigest
+	}
+	sum := digest([]byte(uid), []byte(key), value)
+	var text [12]byte
+	base64.RawURLEncoding.Encode(text[:], sum[:9])
+	return string(text[:tagSize])
 }
 
-func (s *source) mac(parts ...[]byte) [sha256.Size]byte {
-	if s.env.Fingerprint != nil {
-		return s.env.Fingerprint(tagDomain, parts...)
-	}
+func plainDigest(parts ...[]byte) [sha256.Size]byte {
 	h := sha256.New()
 	for _, part := range parts {
 		var n [8]byte
@@ -104,7 +109,9 @@ func (s sheet) text() []byte {
 // prepareTags makes the tag of what tags depend on. Values are not read without a
 // key: a plain digest of a password can be guessed.
 func (c *collection) prepareTags() error {
-	if c.config.Fingerprints && c.env.Fingerprint == nil {
+	if c.env.Fingerprints != nil {
+		c.digest = c.env.Fingerprints(tagDomain)
+	} else if c.config.Fingerprints {
 		return connector.Errorf(connector.ClassConfig, nil, "there is no key to take fingerprints with; leave out fingerprints")
 	}
 	c.allowed = allowlist{labels: c.config.ServiceLabels}
@@ -118,31 +125,38 @@ const maxShort = 20
 // sheets makes the two forms that the state may keep.
 func (c *collection) sheets(uid string, now content) (facts, brief []byte) {
 	s := sheet{version: now.version, generation: now.generation, check: c.tagCheck}
-	d := s
-	d.form, d.body = 'd', c.wholeTag(uid, now.entries)
+	n, d, h := s, s, s
+	if !now.full || len(now.entries) > maxShort {
+		d.form, d.body = 'd', c.wholeTag(uid, now.entries)
+	}
 	if !now.full {
 		return d.text(), nil
 	}
-	n, h := s, s
 	n.form, n.body = 'n', namedEntries(now.entries)
-	if len(now.entries) > maxShort {
+	if d.form == 'd' {
 		return n.text(), d.text()
 	}
 	var short strings.Builder
 	for _, e := range now.entries {
-		short.WriteString(c.shortName(uid, e.key))
+		short.WriteString(shortName(uid, e.key))
 		short.WriteString(cmp.Or(e.tag, noTag))
 	}
 	h.form, h.body = 'h', short.String()
 	return n.text(), h.text()
 }
 
-func (s *source) shortName(uid, key string) string {
-	return s.tag(uid, "name", []byte(key))[:nameSize]
+// shortName is a digest of a name, which is no secret.
+func shortName(uid, key string) string {
+	h := fnv.New64a()
+	_, _ = io.WriteString(h, uid)
+	_, _ = io.WriteString(h, key)
+	var sum, text [8]byte
+	base64.RawURLEncoding.Encode(text[:], h.Sum(sum[:0])[:6])
+	return string(text[:nameSize])
 }
 
-func (s *source) wholeTag(uid string, entries []entry) string {
-	return s.tag(uid, "whole", []byte(namedEntries(entries)))
+func (c *collection) wholeTag(uid string, entries []entry) string {
+	return c.tag(uid, "whole", []byte(namedEntries(entries)))
 }
 
 func namedEntries(entries []entry) string {
@@ -176,7 +190,7 @@ func (c *collection) differ(uid string, before sheet, now content) *record.Diff 
 	case before.form == 'n' && now.full:
 		d.names(before.body, now.entries, same)
 	case before.form == 'h' && now.full && same:
-		d.short(before.body, now.entries, func(key string) string { return c.shortName(uid, key) })
+		d.short(before.body, now.entries, func(key string) string { return shortName(uid, key) })
 	case before.form == 'd' && same:
 		d.unnamed = before.body != c.wholeTag(uid, now.entries)
 	}

@@ -112,13 +112,15 @@ func (c *cluster) look(config *kubernetes.Config, env connector.Env, state []byt
 // keyed is an environment with a key for fingerprints.
 func keyed() connector.Env {
 	e := env()
-	e.Fingerprint = func(domain string, parts ...[]byte) [32]byte {
-		h := hmac.New(sha256.New, []byte("key of the test "+domain))
-		for _, part := range parts {
-			_, _ = fmt.Fprintf(h, "%d:", len(part))
-			h.Write(part)
+	e.Fingerprints = func(domain string) func(parts ...[]byte) [32]byte {
+		return func(parts ...[]byte) [32]byte {
+			h := hmac.New(sha256.New, []byte("key of the test "+domain))
+			for _, part := range parts {
+				_, _ = fmt.Fprintf(h, "%d:", len(part))
+				h.Write(part)
+			}
+			return [32]byte(h.Sum(nil))
 		}
-		return [32]byte(h.Sum(nil))
 	}
 	return e
 }

@@ -1,7 +1,6 @@
 package kubernetes
 
 import (
-	"crypto/sha256"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -162,13 +161,10 @@ func TestTheGateLetsOnlyListsOfMetadataOfSecretsThrough(t *testing.T) {
 
 // tagger is a collection that can only make tags.
 func tagger(key string, labels ...string) *collection {
-	c := &collection{source: &source{env: connector.Env{Fingerprint: func(domain string, parts ...[]byte) [32]byte {
-		h := sha256.New()
-		h.Write([]byte(key + "\x00" + domain))
-		for _, part := range parts {
-			h.Write(append([]byte{0}, part...))
+	c := &collection{source: &source{env: connector.Env{Fingerprints: func(domain string) func(parts ...[]byte) [32]byte {
+		return func(parts ...[]byte) [32]byte {
+			return plainDigest(append([][]byte{[]byte(key), []byte(domain)}, parts...)...)
 		}
-		return [32]byte(h.Sum(nil))
 	}}}}
 	c.config.ServiceLabels = labels
 	if err := c.prepareTags(); err != nil {
@@ -376,5 +372,56 @@ func TestReferencesOfAPodTemplate(t *testing.T) {
 	}
 	if n := len(references(huge)); n != maxReferences {
 		t.Errorf("%d references are kept", n)
+	}
+}
+
+// BenchmarkTakeConfigMap is what one ConfigMap with the labels of a chart costs,
+// at the first look and where nothing has changed since.
+func BenchmarkTakeConfigMap(b *testing.B) {
+	var fields strings.Builder
+	for i := range 10 {
+		fields.WriteString(`,"f:settings.` + itoa(int64(i)) + `.yaml":{}`)
+	}
+	now := at("10:00:00")
+	m := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
+		Name: "web-settings", Namespace: "shop", UID: "99999999-aaaa-4bbb-8ccc-000000000001", ResourceVersion: "4711", CreationTimestamp: now,
+		Labels: map[string]string{
+			"app.kubernetes.io/name": "web", "app.kubernetes.io/instance": "web", "app.kubernetes.io/version": "1.0.0",
+			"app.kubernetes.io/managed-by": "Helm", "helm.sh/chart": "web-1.0.0",
+		},
+		ManagedFields: []metav1.ManagedFieldsEntry{
+			{Manager: "helm", Time: &now, FieldsV1: metav1.NewFieldsV1(`{"f:data":{".":{}` + fields.String() + `},"f:metadata":{"f:labels":{".":{},"f:app.kubernetes.io/name":{}}}}`)},
+			{Manager: "kubectl-edit", Time: &now, FieldsV1: metav1.NewFieldsV1(`{"f:data":{"f:settings.1.yaml":{}}}`)},
+		},
+	}}
+	for _, seen := range []bool{false, true} {
+		b.Run(map[bool]string{false: "first", true: "unchanged"}[seen], func(b *testing.B) {
+			c := tagger("k", "app.kubernetes.io/name")
+			j := &job{kind: kind{resource: configMaps()}, listing: listing{stream: record.StreamConfigMaps}}
+			if seen {
+				if err := c.takeConfigMapMetadata(j, m); err != nil {
+					b.Fatal(err)
+				}
+				s := j.settings[0]
+				looked := func(string, string) (glance, bool) { return glance{began: now.Time, asked: true}, true }
+				raw, _, err := c.prior.remember([]keepsake{{object: s.Object, facts: s.facts, brief: s.brief}}, looked, 10)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if c.prior, err = readState(raw); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				j.settings = j.settings[:0]
+				if err := c.takeConfigMapMetadata(j, m); err != nil {
+					b.Fatal(err)
+				}
+			}
+			if seen && len(j.settings[0].brief) > 0 {
+				b.Error("what has not changed was looked into")
+			}
+		})
 	}
 }
