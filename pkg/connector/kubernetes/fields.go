@@ -86,8 +86,8 @@ func namesOf(t reflect.Type) fieldNames {
 		if !ok {
 			continue
 		}
-		if need := int(n) + 1 - len(names); need > 0 {
-			names = append(names, make(fieldNames, need)...)
+		for uint64(len(names)) <= n {
+			names = append(names, fieldName{})
 		}
 		kind := t.Field(i).Type.Kind()
 		names[n] = fieldName{name: name, plain: kind != reflect.Pointer && kind != reflect.Slice && kind != reflect.Map}
@@ -253,11 +253,11 @@ func named(element []byte, ok func([]byte) bool) []byte {
 		return nil
 	}
 	size, m := binary.Uvarint(element[n:])
-	if m <= 0 || size > uint64(len(element)-n-m) {
+	if m <= 0 {
 		return nil
 	}
-	if name := element[n+m:][:size]; ok(name) {
-		return name
+	if rest := element[n+m:]; size <= uint64(len(rest)) && ok(rest[:size]) {
+		return rest[:size]
 	}
 	return nil
 }

@@ -30,7 +30,8 @@ func fullTemplate() *corev1.PodTemplateSpec {
 			Containers: []corev1.Container{{
 				Name: "app", Image: "shop/web:1", Command: []string{"serve", "-v"}, Args: []string{"--token=" + "pl4nted"},
 				Env: []corev1.EnvVar{
-					{Name: "PAYMENT_TIMEOUT", Value: "5s"}, {Name: "MODE", Value: "a"},
+					{Name: "PAYMENT_TIMEOUT", Value: "5s"},
+					{Name: "MODE", Value: "a"},
 					{Name: "DB", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{Key: "dsn"}}},
 				},
 				EnvFrom: []corev1.EnvFromSource{{ConfigMapRef: &corev1.ConfigMapEnvSource{}}},

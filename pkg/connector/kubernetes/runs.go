@@ -71,7 +71,7 @@ func readJobConditions(w *workload, b *batchv1.Job) {
 		w.Rollout.State = record.RolloutPaused
 	}
 	for _, c := range b.Status.Conditions {
-		state := record.RolloutUnknown
+		var state record.RolloutState
 		switch c.Type {
 		case batchv1.JobComplete:
 			state = record.RolloutComplete
