@@ -188,13 +188,14 @@ func (c *collection) serve(j *joined, deliveries []delivery) {
 	}
 }
 
-// asked reports whether one of the services of a delivery was asked for.
+// asked reports whether one of the services of a delivery was asked for. Where no
+// services were, its object was, wherever it deploys to.
 func (c *collection) asked(d *delivery) bool {
-	found := false
-	for _, s := range d.services {
+	found := c.scope.services == nil
+	for _, s := range append(d.services, [2]string{d.ServiceNamespace, d.Service.Name}) {
 		found = c.scope.has(s[0], s[1]) || found // each, since those that were met are noted
 	}
-	return found || c.scope.has(d.ServiceNamespace, d.Service.Name)
+	return found
 }
 
 func (c *collection) emitDeliveries(ctx context.Context, deliveries []delivery) error {
