@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -92,6 +93,11 @@ func (f *collectFlags) run(ctx context.Context, sys *System, opts *options) erro
 	s, err := f.setup(ctx, sys, opts)
 	if err != nil {
 		return err
+	}
+	if f.dump != "" {
+		// A recording is read object by object, and nobody waits for a server: less
+		// memory is worth more than the time of the collector.
+		debug.SetGCPercent(50)
 	}
 	p := newPrinter(sys, opts.people(sys))
 	s.printFound(p)

@@ -21,6 +21,7 @@
 //	collect.go              the order of it all
 //	coverage.go, notes.go   what could not be read, and what no look can know
 //	state.go                what the next look is compared with
+//	dump.go, dump           a recording in place of a server
 //	unreachable.go          errors in our own words
 package kubernetes
 
