@@ -2,6 +2,7 @@ package kubernetes_test
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -184,5 +185,32 @@ func TestWithoutTheGrantNodesAreLeftOut(t *testing.T) {
 	config.Streams = []string{record.StreamNodes}
 	if _, err := c.connect(config, env()).Collect(t.Context(), request(), func(record.Record) error { return nil }); connector.ClassOf(err) != connector.ClassForbidden {
 		t.Errorf("nodes alone, without the grant: %v", err)
+	}
+}
+
+func TestOfNodesThatRunAServiceAlone(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	other := c.srv.Node(t)
+	c.deploy("web", "shop/web:1.0.0")
+	pods, err := c.client.CoreV1().Pods(c.ns).List(t.Context(), metav1.ListOptions{})
+	if err != nil || len(pods.Items) == 0 {
+		t.Fatalf("%d pods, %v", len(pods.Items), err)
+	}
+	runs := map[string]bool{}
+	for _, p := range pods.Items {
+		runs[p.Spec.NodeName] = true
+	}
+	req := request()
+	req.Scope.Services = []string{c.ns + "/web-service"}
+	events, _ := c.collect(c.config(), req, env())
+	told := map[string]bool{}
+	for _, e := range events {
+		if e.Source.Stream == record.StreamNodes {
+			told[e.Source.Object.Name] = true
+		}
+	}
+	if !maps.Equal(told, runs) || told[other] {
+		t.Errorf("told of %v, the pods are on %v", told, runs)
 	}
 }

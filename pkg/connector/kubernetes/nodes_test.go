@@ -129,6 +129,16 @@ func TestWhatSickNodesShare(t *testing.T) {
 	if diff := cmp.Diff([]record.NodeContrast{kernel, zone}, nodes[1].Contrasts); diff != "" {
 		t.Error(diff)
 	}
+	even := make([]node, 4)
+	for i := range even {
+		even[i].Facts.Pool = []string{"p", "q"}[i%2]
+		if i < 2 {
+			even[i].Conditions = []record.NodeCondition{{Type: "Ready"}}
+		}
+	}
+	if contrast(even); even[0].Contrasts != nil {
+		t.Errorf("equal shares are told: %+v", even[0].Contrasts)
+	}
 	all := []node{nodes[1], nodes[2]}
 	all[0].Contrasts, all[1].Contrasts = nil, nil
 	if contrast(all); all[0].Contrasts != nil {
