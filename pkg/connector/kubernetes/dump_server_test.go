@@ -44,14 +44,14 @@ func (l taken) apiVersion() string {
 func (l taken) typed() []map[string]any {
 	var out []map[string]any
 	for _, item := range l.items {
-		item := maps(item)
+		item := asMap(item)
 		item["apiVersion"], item["kind"] = l.apiVersion(), l.kind
 		out = append(out, item)
 	}
 	return out
 }
 
-func maps(m map[string]any) map[string]any {
+func asMap(m map[string]any) map[string]any {
 	out := map[string]any{}
 	for k, v := range m {
 		out[k] = v

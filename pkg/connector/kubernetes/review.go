@@ -22,7 +22,7 @@ func (c *collection) review(ctx context.Context) {
 	asking := map[question][]*job{}
 	var order []question
 	for _, j := range c.jobs {
-		if j.absent {
+		if j.absent || j.reviewed {
 			j.reviewed = true
 			continue
 		}
