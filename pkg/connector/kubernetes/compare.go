@@ -145,6 +145,24 @@ func (c *collection) sheets(uid string, now content) (facts, brief []byte) {
 	return n.text(), h.text()
 }
 
+func readEntries(body string) (out []entry) {
+	for part := range strings.SplitSeq(body, ";") {
+		if key, tag, _ := strings.Cut(part, "="); key != "" {
+			out = append(out, entry{key, tag})
+		}
+	}
+	return out
+}
+
+// briefly makes the brief form of what the last look wrote with names.
+func (c *collection) briefly(uid string, s sheet) []byte {
+	if s.form != 'n' {
+		return nil
+	}
+	_, brief := c.sheets(uid, content{version: s.version, generation: s.generation, entries: readEntries(s.body), full: true})
+	return brief
+}
+
 // shortName is a digest of a name, which is no secret.
 func shortName(uid, key string) string {
 	h := fnv.New64a()
@@ -208,12 +226,7 @@ func (c *collection) differ(uid string, before sheet, now content) *record.Diff 
 // names compares with named entries; both are sorted. same says that the tags are
 // of one kind: labels are not compared without.
 func (d *comparison) names(body string, now []entry, same bool) {
-	var before []entry
-	for part := range strings.SplitSeq(body, ";") {
-		if key, tag, _ := strings.Cut(part, "="); key != "" {
-			before = append(before, entry{key, tag})
-		}
-	}
+	before := readEntries(body)
 	for _, e := range now {
 		i, found := slices.BinarySearchFunc(before, e, compareEntries)
 		switch {

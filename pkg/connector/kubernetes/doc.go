@@ -1,11 +1,12 @@
 // Package kubernetes reads what a cluster remembers of its workloads: which pod
 // templates they had and when, what their containers suffer, which warnings the
-// cluster gave, and that ConfigMaps changed.
+// cluster gave, and what configures them: what changed of it, and who still runs
+// with what was there before.
 //
 // It lists and never watches or writes; the only POST is the access review that
 // asks whether a list is allowed. Pages are cut down to records as they arrive:
-// values of ConfigMaps never cross the wire, and no environment value, argument
-// or message leaves this package.
+// values of ConfigMaps and Secrets are not asked for, unless the config wants their
+// fingerprints, and no value, argument or message leaves this package.
 //
 // Where to look:
 //
@@ -15,8 +16,10 @@
 //	access.go, review.go, list.go
 //	                        may we list it, and the pages of a list
 //	decode.go               an answer is taken only for what it says it is
-//	workloads.go, pods.go, events.go, configmaps.go
-//	                        one file a stream: API objects cut down to records
+//	workloads.go, pods.go, events.go, settings.go, secrets.go
+//	                        API objects cut down to records, family by family
+//	managers.go, compare.go who wrote which keys, and what differs from the last look
+//	refs.go                 who names a ConfigMap or Secret, and since when it runs
 //	join.go                 what belongs to which workload
 //	collect.go              the order of it all
 //	coverage.go, notes.go   what could not be read, and what no look can know

@@ -22,7 +22,7 @@ const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
 // selectSecrets leaves out, on the server, what is no configuration: tokens and
 // Helm's releases.
-const selectSecrets = "type!=kubernetes.io/service-account-token,type!=helm.sh/release.v1,type!=bootstrap.kubernetes.io/token"
+const selectSecrets = "type!=kubernetes.io/service-account-token,type!=helm.sh/release.v1,type!=bootstrap.kubernetes.io/token" //nolint:gosec // a selector, no credential
 
 func secrets() resource { return core("secrets", "Secret") }
 

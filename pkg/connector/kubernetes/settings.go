@@ -75,7 +75,8 @@ func settingKinds(config *Config) []kind {
 	// A schema of a CustomResourceDefinition may have megabytes, and who may do what
 	// is not ours to read: of these the metadata has to do.
 	for _, m := range []kindOfMetadata{
-		{crds, record.StreamCRDs}, {core("serviceaccounts", "ServiceAccount"), rbac},
+		{crds, record.StreamCRDs},
+		{core("serviceaccounts", "ServiceAccount"), rbac},
 		access("roles", "Role", false), access("rolebindings", "RoleBinding", false),
 		access("clusterroles", "ClusterRole", true), access("clusterrolebindings", "ClusterRoleBinding", true),
 	} {
@@ -186,7 +187,7 @@ func (c *collection) takeSetting(j *job, meta *metav1.ObjectMeta, fields keyFiel
 	before, compares := readSheet(known.Facts)
 	compares = compares && there && known.Kind == j.kind.kind && known.Namespace == meta.Namespace
 	if compares && now.version != "" && before.version == now.version && before.check == c.tagCheck && (read == nil || before.form == 'n') {
-		s.facts = known.Facts
+		s.facts, s.brief = known.Facts, c.briefly(uid, before)
 		s.Keys = before.keys(keys)
 		j.settings = append(j.settings, s)
 		return

@@ -221,6 +221,9 @@ func TestTwoLooksAreCompared(t *testing.T) {
 			by = test.by
 		}
 		full, brief := by.sheets("u", valued(by, test.before...))
+		if s, _ := readSheet(full); string(by.briefly("u", s)) != string(brief) {
+			t.Errorf("%s: what has not changed is remembered in another brief form", name)
+		}
 		for form, want := range map[string]*record.Diff{string(full): test.full, string(brief): test.brief} {
 			sheet, ok := readSheet([]byte(form))
 			if !ok {
@@ -418,9 +421,6 @@ func BenchmarkTakeConfigMap(b *testing.B) {
 				if err := c.takeConfigMapMetadata(j, m); err != nil {
 					b.Fatal(err)
 				}
-			}
-			if seen && len(j.settings[0].brief) > 0 {
-				b.Error("what has not changed was looked into")
 			}
 		})
 	}
