@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -115,6 +116,9 @@ func (s *schema) isDefault(n *node, k keywords) bool {
 		items = []*node{n}
 	}
 	return slices.EqualFunc(items, list, func(item *node, want any) bool {
+		if number, ok := want.(float64); ok {
+			want = strconv.FormatFloat(number, 'f', -1, 64) // never 2e+09
+		}
 		return shortText(item.text, k.text("x-rcactl-type")) == fmt.Sprint(want)
 	})
 }
