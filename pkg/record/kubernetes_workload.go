@@ -1,6 +1,9 @@
 package record
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Workload is what runs pods (a Deployment, StatefulSet, DaemonSet, CronJob, or a
 // ReplicaSet or Job of its own) with all the revisions that the cluster still
@@ -155,6 +158,11 @@ type Fields struct {
 	// and they are not to be changed.
 	Paths   []string
 	Digests []uint64
+}
+
+// Equal compares the paths: digests of two looks say nothing about each other.
+func (f Fields) Equal(o Fields) bool {
+	return slices.Equal(f.Paths, o.Paths) && len(f.Digests) == len(o.Digests)
 }
 
 // Container is a container of a pod template with the image that runs.
