@@ -173,9 +173,9 @@ func changeRow(p *printer, e evidence.Event, layout string, first map[string]tim
 	switch {
 	case e.Deployment != nil:
 		d := e.Deployment
-		row = append(row, cell{string(d.Change), p.title}, cell{serviceOf(e), p.title}, cell{text: fromTo(d)}, cell{text: images(d)}, statusCell(p, d))
+		row = append(row, cell{string(d.Change), p.title}, cell{serviceOf(e), p.title}, cell{text: fromTo(d)}, cell{text: whatChanged(e)}, statusCell(p, d))
 	case e.ConfigChange != nil:
-		row = append(row, cell{"config", p.title}, cell{serviceOf(e), p.title}, cell{text: e.ConfigChange.Change}, cell{text: e.Source.Object.Kind + "/" + e.Source.Object.Name + changedKeys(e.ConfigChange)},
+		row = append(row, cell{"config", p.title}, cell{serviceOf(e), p.title}, cell{text: e.ConfigChange.Change}, cell{text: e.Source.Object.Kind + "/" + e.Source.Object.Name + changedKeys(e.ConfigChange) + besideTool(e)},
 			cell{startedBefore(e.ConfigChange), p.warn})
 	case e.Node != nil:
 		row = append(row, cell{"node", p.title}, cell{serviceOf(e), p.title}, cell{text: strings.ReplaceAll(string(e.Node.Change), "_", " ")}, cell{text: nodeChange(e.Node)}, cell{})
@@ -298,6 +298,8 @@ func statusCell(p *printer, d *evidence.Deployment) cell {
 // fromTo tells the revisions, or the replicas of a scale.
 func fromTo(d *evidence.Deployment) string {
 	switch {
+	case d.Applied != nil:
+		return appliedRevisions(d.Applied)
 	case d.Replicas != nil && d.Replicas.From != nil:
 		return fmt.Sprintf("%d → %d replicas", *d.Replicas.From, d.Replicas.To)
 	case d.Replicas != nil:

@@ -115,16 +115,16 @@ func (s ConfigSource) write(b *strings.Builder) {
 	switch {
 	case at == "":
 	case at == before:
-		fmt.Fprintf(b, " at %s, as before", shortRevision(at))
+		fmt.Fprintf(b, " at %s, as before", ShortRevision(at))
 	case before != "":
-		fmt.Fprintf(b, " at %s (before %s)", shortRevision(at), shortRevision(before))
+		fmt.Fprintf(b, " at %s (before %s)", ShortRevision(at), ShortRevision(before))
 	default:
-		fmt.Fprintf(b, " at %s", shortRevision(at))
+		fmt.Fprintf(b, " at %s", ShortRevision(at))
 	}
 }
 
-// shortRevision cuts a full commit to what people read.
-func shortRevision(s string) string {
+// ShortRevision cuts a full commit to what people read.
+func ShortRevision(s string) string {
 	const full, short = 40, 12
 	if len(s) < full || strings.Trim(s, "0123456789abcdef") != "" {
 		return s
@@ -132,16 +132,22 @@ func shortRevision(s string) string {
 	return s[:short]
 }
 
+// ManagedBeside is the tool that manages what the event is about, where the change
+// was made beside it; nil for any other event.
+func (e Event) ManagedBeside() *ManagedBy {
+	switch {
+	case e.Deployment != nil && e.Deployment.BesideManager:
+		return e.Deployment.ManagedBy
+	case e.ConfigChange != nil && e.ConfigChange.BesideManager:
+		return e.ConfigChange.ManagedBy
+	}
+	return nil
+}
+
 // beside says that somebody changed what a tool manages: ", by kubectl-edit,
 // beside Argo CD".
 func beside(e Event) string {
-	var by *ManagedBy
-	switch {
-	case e.Deployment != nil && e.Deployment.BesideManager:
-		by = e.Deployment.ManagedBy
-	case e.ConfigChange != nil && e.ConfigChange.BesideManager:
-		by = e.ConfigChange.ManagedBy
-	}
+	by := e.ManagedBeside()
 	if by == nil || e.Actor == nil || e.Actor.Manager == "" {
 		return ""
 	}

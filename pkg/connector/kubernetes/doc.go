@@ -19,6 +19,9 @@
 //	workloads.go, pods.go, events.go, settings.go, secrets.go
 //	                        API objects cut down to records, family by family
 //	managers.go, compare.go who wrote which keys, and what differs from the last look
+//	gitops.go, flux.go, helm.go, managedby.go, deliver.go
+//	                        what delivery tools applied, and what is theirs
+//	served.go               which kinds of other makers the server knows
 //	refs.go                 who names a ConfigMap or Secret, and since when it runs
 //	join.go                 what belongs to which workload
 //	collect.go              the order of it all

@@ -198,16 +198,27 @@ func TestApplicationsOfManyShapes(t *testing.T) {
 		status string
 		want   []string
 	}{
-		"several sources": {`{"history":[{"id":0,"deployedAt":"2026-03-01T10:00:00Z","revision":"",
+		"several sources": {
+			`{"history":[{"id":0,"deployedAt":"2026-03-01T10:00:00Z","revision":"",
 			"revisions":["18.1.0","` + strings.Repeat("4", 40) + `"],"sources":[{"repoURL":"https://charts.bitnami.com/bitnami","chart":"redis"},{"repoURL":"https://github.com/acme/values","ref":"values"}]}]}`,
-			[]string{"complete - 10:00:00 | charts.bitnami.com/bitnami,,,redis,18.1.0 | github.com/acme/values,,4444,,"}},
-		"fewer revisions than sources": {`{"history":[{"id":0,"deployedAt":"2026-03-01T10:00:00Z","sources":[{"repoURL":"https://github.com/acme/values"}]}]}`,
-			[]string{"complete - 10:00:00 | github.com/acme/values,,,,"}},
+			[]string{"complete - 10:00:00 | charts.bitnami.com/bitnami,,,redis,18.1.0 | github.com/acme/values,,4444,,"},
+		},
+		"fewer revisions than sources": {
+			`{"history":[{"id":0,"deployedAt":"2026-03-01T10:00:00Z","sources":[{"repoURL":"https://github.com/acme/values"}]}]}`,
+			[]string{"complete - 10:00:00 | github.com/acme/values,,,,"},
+		},
 		"a dry run": {`{"operationState":{"phase":"Failed","startedAt":"2026-03-01T10:00:00Z","operation":{"sync":{"dryRun":true}}}}`, nil},
-		"chosen objects": {`{"operationState":{"phase":"Succeeded","startedAt":"2026-03-01T10:00:00Z","finishedAt":"2026-03-01T10:00:05Z",
+		"chosen objects": {
+			`{"operationState":{"phase":"Succeeded","startedAt":"2026-03-01T10:00:00Z","finishedAt":"2026-03-01T10:00:05Z",
 			"operation":{"sync":{"resources":[{"kind":"ConfigMap","name":"x"}]}},"syncResult":{"revision":"abc","source":{"repoURL":"https://github.com/acme/c"}}}}`,
-			[]string{"complete 10:00:00 10:00:05 | github.com/acme/c,,abc,,"}},
-		"one that could not begin":  {`{"operationState":{"phase":"Error","startedAt":"2026-03-01T10:00:00Z","finishedAt":"2026-03-01T10:00:05Z","operation":{"sync":{}}}}`, []string{"failed 10:00:00 10:00:05 Error"}},
+			[]string{"complete 10:00:00 10:00:05 | github.com/acme/c,,abc,,"},
+		},
+		"one that could not begin": {`{"operationState":{"phase":"Error","startedAt":"2026-03-01T10:00:00Z","finishedAt":"2026-03-01T10:00:05Z","operation":{"sync":{}}}}`, []string{"failed 10:00:00 10:00:05 Error"}},
+		"a success that an old history tells without its start": {
+			`{"history":[{"id":1,"revision":"abc","deployedAt":"2026-03-01T10:00:05Z"}],
+			"operationState":{"phase":"Succeeded","startedAt":"2026-03-01T10:00:00Z","finishedAt":"2026-03-01T10:00:05Z","operation":{"sync":{}}}}`,
+			[]string{"complete - 10:00:05 | ,,abc,,"},
+		},
 		"a phase that is not known": {`{"operationState":{"phase":"pl4nted","startedAt":"2026-03-01T10:00:00Z","operation":{"sync":{}}}}`, nil},
 		"times that are none":       {`{"history":[{"id":1,"deployedAt":"yesterday"}],"operationState":{"phase":"Failed","startedAt":"-","operation":{"sync":{}}}}`, nil},
 		"the same one twice":        {`{"history":[{"id":1,"deployedAt":"2026-03-01T10:00:00Z"},{"id":1,"deployedAt":"2026-03-01T10:00:00Z"}]}`, []string{"complete - 10:00:00 | ,,,,"}},
