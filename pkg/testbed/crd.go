@@ -16,7 +16,7 @@ import (
 
 // InstallCRD makes the server serve a kind that has a status subresource and
 // takes any field, and returns when it does. Tests may install the same kind at
-// once. It stays when the test ends, for others may use it: a test of what
+// once, in the same version. It stays when the test ends, for others may use it: a test of what
 // happens without a kind needs a group that no test installs.
 func (s *Server) InstallCRD(t testing.TB, group, version, kind, plural string, namespaced bool) schema.GroupVersionResource {
 	t.Helper()

@@ -235,7 +235,7 @@ func TestCustomResources(t *testing.T) {
 		{"Argo CD", "argoproj.io", "v1alpha1", "Application", "applications"},
 		{"Argo CD in another test at the same time", "argoproj.io", "v1alpha1", "Application", "applications"},
 		{"Flux kustomize", "kustomize.toolkit.fluxcd.io", "v1", "Kustomization", "kustomizations"},
-		{"Flux helm", "helm.toolkit.fluxcd.io", "v2", "HelmRelease", "helmreleases"},
+		{"Flux helm", "helm.toolkit.fluxcd.io", "v2beta2", "HelmRelease", "helmreleases"},
 		{"Flux source", "source.toolkit.fluxcd.io", "v1", "GitRepository", "gitrepositories"},
 	} {
 		t.Run(k.test, func(t *testing.T) {
