@@ -182,11 +182,9 @@ func printError(w io.Writer, err error) {
 		return
 	}
 	_, _ = fmt.Fprintf(w, "rcactl: error: %s\n", clean(strings.TrimSpace(err.Error())))
-	hint := ""
+	hint := "rcactl help shows the commands; rcactl COMMAND --help shows one"
 	if errors.As(err, &coded) {
 		hint = coded.hint
-	} else {
-		hint = "rcactl help shows the commands; rcactl COMMAND --help shows one"
 	}
 	if hint != "" {
 		_, _ = fmt.Fprintf(w, "rcactl: hint: %s\n", clean(hint))

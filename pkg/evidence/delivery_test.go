@@ -30,7 +30,9 @@ func TestSentencesOfDeliveries(t *testing.T) {
 	for want, e := range map[string]evidence.Event{
 		"Application shop was applied as number 7: github.com/acme/config at 222222222222 (before 111111111111), chart redis at 18.1.0 (before 18.0.0)": apply(evidence.StatusComplete, &evidence.Applied{Number: &number, Sources: []evidence.ConfigSource{config, chart}}),
 		"Application shop could not be applied: github.com/acme/config at 222222222222 (before 111111111111); failed (Error)":                           failed,
-		"Application shop was applied in part; progressing":                                                                                             apply(evidence.StatusProgressing, &evidence.Applied{Selective: true}),
+		"Application shop was applied in part; progressing": apply(evidence.StatusProgressing, &evidence.Applied{
+			Selective: true,
+		}),
 		"Application shop was applied: the configuration at v1, as before": apply(evidence.StatusComplete, &evidence.Applied{
 			Sources: []evidence.ConfigSource{{ConfigRevision: "v1", PreviousConfigRevision: "v1"}},
 		}),

@@ -1,6 +1,7 @@
 package normalize
 
 import (
+	"slices"
 	"time"
 
 	"github.com/rcactl/rcactl/pkg/evidence"
@@ -70,6 +71,25 @@ func writer(list []record.Manager, from, to time.Time, fits func(record.Manager)
 func distance(a, b time.Time) time.Duration { return a.Sub(b).Abs() }
 
 func seconds(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// moment stands for what happened between two looks: the later one, where it is
+// known.
+func moment(after, before time.Time) time.Time {
+	if before.IsZero() {
+		return after.UTC()
+	}
+	return before.UTC()
+}
+
+// without gives what is in a and not in b.
+func without(a, b []string) (out []string) {
+	for _, s := range a {
+		if !slices.Contains(b, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
 
 func timePtr(t time.Time) *time.Time {
 	if t.IsZero() {

@@ -14,9 +14,7 @@ import (
 func delivery(connectorName string, d record.Delivery) []evidence.Event {
 	if d.Vanished != nil {
 		e := applyEvent(connectorName, d, evidence.ChangeDelete, "delete")
-		if e.Time = d.Vanished.Before.UTC(); e.Time.IsZero() {
-			e.Time = d.Vanished.After.UTC()
-		}
+		e.Time = moment(d.Vanished.After, d.Vanished.Before)
 		body := e.Deployment
 		body.NotBefore, body.NotAfter = timePtr(d.Vanished.After), timePtr(d.Vanished.Before)
 		body.StartedBasis, body.Status = evidence.BasisSnapshot, evidence.StatusComplete

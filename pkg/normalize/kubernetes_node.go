@@ -77,9 +77,7 @@ func (b nodeBuilder) at(change evidence.NodeChange, t time.Time, basis evidence.
 func (b nodeBuilder) between(change evidence.NodeChange, after, before time.Time) evidence.Event {
 	e := b.event(change)
 	e.ID, e.Node.TimeBasis = b.id(change, seconds(after)), evidence.BasisSnapshot
-	if e.Time = before.UTC(); before.IsZero() {
-		e.Time = after.UTC()
-	}
+	e.Time = moment(after, before)
 	e.Node.NotBefore, e.Node.NotAfter = timePtr(after), timePtr(before)
 	return e
 }
@@ -165,16 +163,6 @@ func (b nodeBuilder) compare(was record.NodeFacts) []evidence.Event {
 		found(evidence.NodeAllocatableChanged).Allocatable = quantities
 	}
 	return events
-}
-
-// without gives what is in a and not in b.
-func without(a, b []string) (out []string) {
-	for _, s := range a {
-		if !slices.Contains(b, s) {
-			out = append(out, s)
-		}
-	}
-	return out
 }
 
 // signal tells of a condition that hurts, or did. Its key is when it began.

@@ -96,9 +96,7 @@ func (b *builder) paused() []evidence.Event {
 // earlier one, so that the same pair gives the same id.
 func (b *builder) between(e *evidence.Event, what string, after, before time.Time) {
 	e.ID = b.id(what, seconds(after))
-	if e.Time = before.UTC(); e.Time.IsZero() {
-		e.Time = after.UTC()
-	}
+	e.Time = moment(after, before)
 	e.Deployment.StartedBasis = evidence.BasisSnapshot
 	e.Deployment.NotBefore, e.Deployment.NotAfter = timePtr(after), timePtr(before)
 }

@@ -182,9 +182,7 @@ func (b *builder) rescaled(events []evidence.Event) []evidence.Event {
 	d := e.Deployment
 	// The key is that of the change and not of the look that found it.
 	e.ID = b.id("scale", seconds(after), strconv.Itoa(int(from)), strconv.Itoa(int(r.To)))
-	if e.Time = r.Before.UTC(); e.Time.IsZero() {
-		e.Time = after.UTC()
-	}
+	e.Time = moment(after, r.Before)
 	e.Actor = manager(b.scaleOwner())
 	b.triggered(&e, b.scaleOwner())
 	d.Replicas = &evidence.Replicas{From: &from, To: r.To}

@@ -74,11 +74,7 @@ func (b *settings) created() evidence.Event {
 
 func (b *settings) vanished() evidence.Event {
 	between := b.m.Vanished
-	at := between.Before
-	if at.IsZero() {
-		at = between.After
-	}
-	e := b.event("delete", "snapshot", at, "delete")
+	e := b.event("delete", "snapshot", moment(between.After, between.Before), "delete")
 	e.ConfigChange.NotBefore, e.ConfigChange.NotAfter = timePtr(between.After), timePtr(between.Before)
 	b.consumers(&e, between.After, between.Before)
 	return e
@@ -172,15 +168,11 @@ func (b *settings) updates() []evidence.Event {
 	if d == nil {
 		return events
 	}
-	rest := record.Diff{Added: untold(d.Added, told), Removed: untold(d.Removed, told), Changed: untold(d.Changed, told), KeysKnown: d.KeysKnown, After: d.After, Before: d.Before}
+	rest := record.Diff{Added: without(d.Added, told), Removed: without(d.Removed, told), Changed: without(d.Changed, told), KeysKnown: d.KeysKnown, After: d.After, Before: d.Before}
 	if len(between) > 0 && len(rest.Added)+len(rest.Removed)+len(rest.Changed) == 0 {
 		return events
 	}
-	at := d.Before
-	if at.IsZero() {
-		at = d.After
-	}
-	e := b.event("update", "snapshot", at, "update", "after", seconds(d.After))
+	e := b.event("update", "snapshot", moment(d.After, d.Before), "update", "after", seconds(d.After))
 	if len(between) > 0 {
 		rest.KeysKnown = false
 	}
@@ -208,15 +200,6 @@ func share(d *record.Diff, writes []write, between []int, i int) record.Diff {
 		return out
 	}
 	return record.Diff{Added: mine(d.Added), Changed: mine(d.Changed), After: d.After, Before: d.Before}
-}
-
-func untold(keys, told []string) (out []string) {
-	for _, key := range keys {
-		if !slices.Contains(told, key) {
-			out = append(out, key)
-		}
-	}
-	return out
 }
 
 func (b *settings) compared(c *evidence.ConfigChange, d record.Diff) {

@@ -50,7 +50,7 @@ func templateChanges(from, to record.Fields) (changes []evidence.TemplateChange,
 		return cmp.Or(cmp.Compare(rank(a.Path), rank(b.Path)), strings.Compare(a.Path, b.Path))
 	})
 	if n := len(changes) - maxTemplateChanges; n > 0 {
-		return slices.Clip(changes[:maxTemplateChanges]), int32(n) // #nosec G115 -- the connector bounds the fields
+		return slices.Clip(changes[:maxTemplateChanges]), int32(n) //nolint:gosec // the connector bounds the fields
 	}
 	return changes, 0
 }

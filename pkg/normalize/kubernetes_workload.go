@@ -392,12 +392,8 @@ func (b *builder) deleted() evidence.Event {
 
 func (b *builder) vanished() evidence.Event {
 	e := b.event(evidence.ChangeDelete)
-	e.ID = b.id("delete")
-	if e.Time = b.w.Vanished.Before.UTC(); e.Time.IsZero() {
-		e.Time = b.w.Vanished.After.UTC()
-	}
-	e.Deployment.NotBefore, e.Deployment.NotAfter = timePtr(b.w.Vanished.After), timePtr(b.w.Vanished.Before)
-	e.Deployment.StartedBasis = evidence.BasisSnapshot
+	b.between(&e, "delete", b.w.Vanished.After, b.w.Vanished.Before)
+	e.ID = b.id("delete") // once, whenever it is found
 	e.Deployment.Status = evidence.StatusComplete
 	return e
 }

@@ -56,7 +56,7 @@ const (
 	ViaVolume          Via = "volume"
 	ViaProjected       Via = "projected"
 	ViaSubPath         Via = "sub_path"
-	ViaImagePullSecret Via = "image_pull_secret"
+	ViaImagePullSecret Via = "image_pull_secret" //nolint:gosec // G101: the name of a field
 )
 
 // Consumer is a workload whose pod template names a Setting.

@@ -77,7 +77,6 @@ type collected struct {
 	records []record.Record
 	result  connector.Result
 	err     error
-	took    time.Duration
 }
 
 // collect runs Collect with each for every record (nil for none), and fails the
@@ -88,7 +87,6 @@ func (s Suite) collect(ctx context.Context, t *testing.T, req connector.Request,
 	done := make(chan collected, 1)
 	go func() {
 		var got collected
-		start := time.Now()
 		got.result, got.err = c.Collect(ctx, req, func(r record.Record) error {
 			got.records = append(got.records, r)
 			if each == nil {
@@ -96,7 +94,6 @@ func (s Suite) collect(ctx context.Context, t *testing.T, req connector.Request,
 			}
 			return each(len(got.records))
 		})
-		got.took = time.Since(start)
 		done <- got
 	}()
 	select {
