@@ -39,6 +39,7 @@ func (r resource) path(namespace string) string {
 }
 
 func core(plural, kind string) resource { return resource{version: "v1", plural: plural, kind: kind} }
+
 func apps(plural, kind string) resource {
 	return resource{group: "apps", version: "v1", plural: plural, kind: kind}
 }
@@ -47,6 +48,7 @@ func apps(plural, kind string) resource {
 func pods() resource       { return core("pods", "Pod") }
 func events() resource     { return core("events", "Event") }
 func configMaps() resource { return core("configmaps", "ConfigMap") }
+func secrets() resource    { return core("secrets", "Secret") }
 
 // grant is the permission that a verb on a resource needs.
 func grant(verb string, r resource, namespace string) connector.Grant {

@@ -436,15 +436,9 @@ func (c *collection) glance(kind, namespace string) (glance, bool) {
 	return g, true
 }
 
-// since says between which two looks an object that was known before changed, if
-// the list that it is in can be compared now. before is zero where the window was
-// named by a person.
+// since is that of the glances of this run.
 func (c *collection) since(k known) (after, before time.Time, ok bool) {
-	g, whole := c.glance(k.Kind, k.Namespace)
-	if !whole || !g.compares(k.At) {
-		return time.Time{}, time.Time{}, false
-	}
-	return k.At, g.ended, true
+	return glances(c.glance).since(k)
 }
 
 // end is the end of the window of workloads.

@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -13,12 +14,7 @@ import (
 // to what the last look knew.
 func (c *collection) deliver(j *joined, b *batch) []delivery {
 	out := append(b.deliveries, c.gatherReleases(b.releases)...)
-	slices.SortFunc(out, func(a, b delivery) int {
-		if a.From != b.From {
-			return strings.Compare(a.From, b.From)
-		}
-		return compareObjects(a.Object, b.Object)
-	})
+	slices.SortFunc(out, func(a, b delivery) int { return compareDeliveries(a.Delivery, b.Delivery) })
 	for i := range out {
 		d := &out[i]
 		if d.Object.Kind == kindKustomization {
@@ -148,22 +144,27 @@ func (c *collection) claim(j *joined, settings []setting, deliveries []delivery)
 		d := &deliveries[i]
 		for _, key := range d.resources {
 			if by := unmarked[key]; by != nil && *by == nil {
-				*by = d.managing()
+				*by = new(managerOf(&d.Delivery))
 			}
 		}
 		d.resources = nil
 	}
 }
 
-func (d *delivery) managing() *record.ManagedBy {
-	return &record.ManagedBy{Tool: d.Tool, Kind: d.Object.Kind, Namespace: d.Object.Namespace, Name: d.Object.Name}
+func compareDeliveries(a, b record.Delivery) int {
+	return cmp.Or(strings.Compare(a.From, b.From), compareObjects(a.Object, b.Object))
+}
+
+// managerOf is how what a tool manages names the tool's object.
+func managerOf(d *record.Delivery) record.ManagedBy {
+	return record.ManagedBy{Tool: d.Tool, Kind: d.Object.Kind, Namespace: d.Object.Namespace, Name: d.Object.Name}
 }
 
 // serve finds the services of the workloads that each tool's object manages.
 func (c *collection) serve(j *joined, deliveries []delivery) {
 	index := map[record.ManagedBy]*delivery{}
 	for i := range deliveries {
-		index[*deliveries[i].managing()] = &deliveries[i]
+		index[managerOf(&deliveries[i].Delivery)] = &deliveries[i]
 	}
 	for _, w := range j.workloads {
 		if w.ManagedBy == nil {
@@ -210,12 +211,7 @@ func (c *collection) emitDeliveries(ctx context.Context, deliveries []delivery) 
 			c.keeps = append(c.keeps, d.keep())
 		}
 	}
-	slices.SortStableFunc(all, func(a, b record.Delivery) int {
-		if a.From != b.From {
-			return strings.Compare(a.From, b.From)
-		}
-		return compareObjects(a.Object, b.Object)
-	})
+	slices.SortStableFunc(all, compareDeliveries)
 	for _, d := range all {
 		if err := ctx.Err(); err != nil {
 			return classify(ctx, err, "the "+d.From)

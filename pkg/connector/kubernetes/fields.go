@@ -226,7 +226,7 @@ func (r *templateReader) readContainer(list string, container []byte) {
 
 func (r *templateReader) readResources(list, which string, resources []byte) {
 	eachValue(resources, func(number uint64, value []byte) {
-		name := ""
+		var name string
 		switch number {
 		case r.limits:
 			name = ".resources.limits"
@@ -283,7 +283,7 @@ func (r *templateReader) put(value, name []byte, parts ...string) {
 			r.full = true
 			return
 		}
-		id = int32(len(r.names)) // #nosec G115 -- bounded by maxPathBytes
+		id = int32(len(r.names)) //nolint:gosec // bounded by maxPathBytes
 		path := string(r.key)
 		r.ids[path] = id
 		r.names, r.used = append(r.names, path), append(r.used, spot{})
@@ -297,7 +297,7 @@ func (r *templateReader) put(value, name []byte, parts ...string) {
 		r.full = true
 		return
 	}
-	r.used[id] = spot{r.turn, int32(len(r.fields))} // #nosec G115 -- at most maxTemplateFields
+	r.used[id] = spot{r.turn, int32(len(r.fields))} //nolint:gosec // at most maxTemplateFields
 	r.fields, r.digests = append(r.fields, id), append(r.digests, digest)
 }
 
@@ -306,7 +306,7 @@ func (r *templateReader) put(value, name []byte, parts ...string) {
 func (r *templateReader) shape() []string {
 	r.raw = r.raw[:0]
 	for _, id := range r.fields {
-		r.raw = binary.LittleEndian.AppendUint32(r.raw, uint32(id)) // #nosec G115 -- an index
+		r.raw = binary.LittleEndian.AppendUint32(r.raw, uint32(id)) //nolint:gosec // an index
 	}
 	key := maphash.Bytes(r.seed, r.raw)
 	known, ok := r.shapes[key]

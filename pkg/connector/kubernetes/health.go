@@ -101,11 +101,10 @@ func (s *source) needs(streams ...string) []connector.Grant {
 // hands.
 func (s *source) unneeded() []connector.Grant {
 	needed := s.needs(s.config.streams()...)
-	secrets := core("secrets", "Secret")
 	var out []connector.Grant
 	for _, ns := range s.listed() {
 		for _, g := range []connector.Grant{
-			grant("list", secrets, ns), grant("create", pods(), ns), grant("delete", pods(), ns),
+			grant("list", secrets(), ns), grant("create", pods(), ns), grant("delete", pods(), ns),
 			grant("patch", apps("deployments", "Deployment"), ns), grant("update", configMaps(), ns),
 		} {
 			if !slices.Contains(needed, g) {

@@ -29,7 +29,7 @@ type release struct {
 // helmKinds are the Secrets in which Helm keeps its releases. Their data holds all
 // values that were given to the chart: it is never asked for.
 func helmKinds() []kind {
-	k := metadataOf(core("secrets", "Secret"), record.StreamHelm, (*collection).takeRelease)
+	k := metadataOf(secrets(), record.StreamHelm, (*collection).takeRelease)
 	k.labels = "owner=helm"
 	return []kind{k}
 }

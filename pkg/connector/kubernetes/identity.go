@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -67,10 +68,7 @@ func (s *source) identify(ctx context.Context) error {
 	default:
 		return classify(ctx, err, "the namespace kube-system")
 	}
-	s.clusterID = s.config.ClusterID
-	if s.clusterID == "" {
-		s.clusterID = s.target
-	}
+	s.clusterID = cmp.Or(s.config.ClusterID, s.target)
 	return nil
 }
 

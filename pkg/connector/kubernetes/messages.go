@@ -30,7 +30,7 @@ type facts struct {
 // readMessage sorts an event by its reason and, where that is not enough, by
 // its message. handler is that of the probe of a container, where it is known.
 func readMessage(reason, message, handler string) facts {
-	message = strings.TrimPrefix(cutText(message, maxMessage), combined)
+	message = strings.TrimPrefix(cutMessage(message), combined)
 	f := facts{class: classOfReason(reason)}
 	switch reason {
 	case "BackOff":
@@ -192,7 +192,7 @@ func classOfFailed(message string) record.SignalClass {
 // pullDetail says why an image could not be pulled. The order matters: the
 // authorization failure of a registry also says "not found" at times.
 func pullDetail(message string) string {
-	lower := strings.ToLower(cutText(message, maxMessage))
+	lower := strings.ToLower(cutMessage(message))
 	switch {
 	case containsAny(lower, "no match for platform in manifest", "no matching manifest for"):
 		return "platform"
@@ -409,7 +409,7 @@ var scaledMessage = regexp.MustCompile(`^Scaled (?:up|down) replica set ([a-z0-9
 
 // readScaled reads "Scaled up replica set web-5d from 0 to 3".
 func readScaled(message string) (scaled, bool) {
-	m := scaledMessage.FindStringSubmatch(strings.TrimPrefix(cutText(message, maxMessage), combined))
+	m := scaledMessage.FindStringSubmatch(strings.TrimPrefix(cutMessage(message), combined))
 	if m == nil || !isObject(m[1]) {
 		return scaled{}, false
 	}
@@ -439,12 +439,7 @@ func containerOf(path string) string {
 	return ""
 }
 
-func cutText(s string, n int) string {
-	if len(s) > n {
-		return s[:n]
-	}
-	return s
-}
+func cutMessage(s string) string { return s[:min(len(s), maxMessage)] }
 
 func containsAny(s string, parts ...string) bool {
 	for _, part := range parts {

@@ -165,7 +165,7 @@ func evictedSignal(p *corev1.Pod, since time.Time) (record.Signal, bool) {
 		at = since
 	}
 	f := facts{}
-	f.readEviction(reason, cutText(message, maxMessage))
+	f.readEviction(reason, cutMessage(message))
 	return record.Signal{Class: record.SignalEvicted, Detail: f.detail, Facts: f.SignalFacts, Reason: reason, First: at, Last: at, Folded: true}, true
 }
 

@@ -84,7 +84,7 @@ func memoryOf(list corev1.ResourceList) int64 {
 // rangedMemory tells for which containers a LimitRange set the memory limit: "LimitRanger
 // plugin set: cpu, memory request for container app; cpu, memory limit for container app".
 func rangedMemory(annotation string) func(kind, container string) bool {
-	list, ok := strings.CutPrefix(cutText(annotation, maxMessage), "LimitRanger plugin set: ")
+	list, ok := strings.CutPrefix(cutMessage(annotation), "LimitRanger plugin set: ")
 	if !ok {
 		return func(string, string) bool { return false }
 	}

@@ -190,12 +190,11 @@ func (st state) recall(workloads []*workload, looked glances) {
 			continue
 		}
 		f := readWorkloadFacts(k.Facts)
-		g, whole := looked(k.Kind, k.Namespace)
-		if f.Desired >= 0 && w.Desired >= 0 && f.Desired != w.Desired && whole && g.compares(k.At) {
-			w.Rescaled = &record.Rescaled{From: f.Desired, To: w.Desired, After: k.At, Before: g.ended.UTC()}
-		}
-		if whole && g.compares(k.At) {
-			w.recallPause(f, record.Vanished{After: k.At, Before: g.ended.UTC()})
+		if after, before, ok := looked.since(k); ok {
+			if f.Desired >= 0 && w.Desired >= 0 && f.Desired != w.Desired {
+				w.Rescaled = &record.Rescaled{From: f.Desired, To: w.Desired, After: after, Before: before}
+			}
+			w.recallPause(f, record.Vanished{After: after, Before: before})
 		}
 		for _, s := range f.Starts {
 			for i := range w.Revisions {

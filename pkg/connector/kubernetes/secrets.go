@@ -10,9 +10,6 @@ import (
 	"github.com/rcactl/rcactl/pkg/record"
 )
 
-// helmRelease begins the names of the Secrets in which Helm keeps its releases.
-const helmRelease = "sh.helm.release.v1."
-
 // accountAnnotation names the ServiceAccount of which a Secret is a token.
 const accountAnnotation = "kubernetes.io/service-account.name"
 
@@ -23,8 +20,6 @@ const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 // selectSecrets leaves out, on the server, what is no configuration: tokens and
 // Helm's releases.
 const selectSecrets = "type!=kubernetes.io/service-account-token,type!=helm.sh/release.v1,type!=bootstrap.kubernetes.io/token" //nolint:gosec // a selector, no credential
-
-func secrets() resource { return core("secrets", "Secret") }
 
 // dataKinds are ConfigMaps and Secrets. Only with fingerprints their values are
 // read, and then whole objects are.
@@ -58,7 +53,7 @@ func (c *collection) takeSecretMetadata(j *job, m *metav1.PartialObjectMetadata)
 // which a recording does not.
 func isConfiguration(m *metav1.ObjectMeta) bool {
 	_, token := m.Annotations[accountAnnotation]
-	return !token && !strings.HasPrefix(m.Name, helmRelease)
+	return !token && !strings.HasPrefix(m.Name, helmPrefix)
 }
 
 // takeData takes a ConfigMap or Secret. Without read only the names of its keys
@@ -86,7 +81,7 @@ func (c *collection) takeConfigMap(j *job, m *corev1.ConfigMap) error {
 		for key, value := range m.BinaryData {
 			c.addValue(now, &m.ObjectMeta, key, value)
 		}
-		return now.keys()
+		return now.complete()
 	})
 	m.Data = nil
 	for _, value := range m.BinaryData {
@@ -102,7 +97,7 @@ func (c *collection) takeSecret(j *job, m *corev1.Secret) error {
 			for key, value := range m.Data {
 				c.addValue(now, &m.ObjectMeta, key, value)
 			}
-			return now.keys()
+			return now.complete()
 		})
 	} else {
 		j.others = append(j.others, string(m.UID))
@@ -120,11 +115,12 @@ func (c *collection) addValue(now *content, m *metav1.ObjectMeta, key string, va
 	}
 }
 
-// keys are those of the entries. The object itself tells them, so that they are
-// all.
-func (c *content) keys() []string {
+// complete gives the keys of the entries, sorted, each once. The object itself told
+// them, so that they are all.
+func (c *content) complete() []string {
 	c.full = true
 	slices.SortFunc(c.entries, compareEntries)
+	c.entries = slices.CompactFunc(c.entries, func(a, b entry) bool { return a.key == b.key })
 	out := make([]string, 0, len(c.entries))
 	for _, e := range c.entries {
 		out = append(out, e.key)

@@ -180,7 +180,7 @@ func (ch *choice) setting(s record.Setting) bool {
 // delivery takes what a tool applied for its own labels, or because a chosen
 // workload names it.
 func (ch *choice) delivery(d record.Delivery) bool {
-	by := record.ManagedBy{Tool: d.Tool, Kind: d.Object.Kind, Namespace: d.Object.Namespace, Name: d.Object.Name}
+	by := managerOf(&d)
 	nowhere := by
 	nowhere.Namespace = ""
 	return ch.workload(d.Object) || ch.managers[by] || ch.managers[nowhere]

@@ -97,13 +97,13 @@ func settingStreams() []string {
 }
 
 func (c *collection) takeScaler(j *job, o *autoscalingv2.HorizontalPodAutoscaler) error {
-	j.autoscalers = append(j.autoscalers, cutAutoscaler(o))
+	a := cutAutoscaler(o)
+	j.autoscalers = append(j.autoscalers, a)
 	if err := c.takeSpec(j, &o.ObjectMeta, &o.Spec); err != nil {
 		return err
 	}
 	if n := len(j.settings); n > 0 && j.settings[n-1].Object.UID == string(o.UID) {
-		target := o.Spec.ScaleTargetRef
-		j.settings[n-1].target = objectKey{target.Kind, o.Namespace, target.Name}
+		j.settings[n-1].target = a.target
 	}
 	return nil
 }
@@ -115,17 +115,10 @@ func (c *collection) takeSpec(j *job, meta *metav1.ObjectMeta, spec any) error {
 		if err != nil {
 			return keys // cannot happen for what was just decoded
 		}
-		now.full = true
 		eachSpecPath("spec", "spec", raw, 1, func(path string, value []byte) {
 			now.entries = append(now.entries, entry{path, c.tag(string(meta.UID), path, value)})
 		})
-		slices.SortFunc(now.entries, compareEntries)
-		now.entries = slices.CompactFunc(now.entries, func(a, b entry) bool { return a.key == b.key })
-		keys = make([]string, 0, len(now.entries))
-		for _, e := range now.entries {
-			keys = append(keys, e.key)
-		}
-		return keys
+		return now.complete()
 	})
 	return nil
 }
@@ -250,9 +243,7 @@ func (c *collection) emitSettings(ctx context.Context, j *joined, settings []set
 		if w := j.byName[s.target]; w != nil && s.Service.Name == "" {
 			s.Service = record.Service{Name: w.Service.Name, Basis: "reference"}
 		}
-		if s.Diff != nil && !c.bound(s) {
-			s.Diff = nil
-		}
+		c.bound(s)
 		records = append(records, s.Setting)
 	}
 	slices.SortStableFunc(records, func(a, b record.Setting) int { return compareObjects(a.Object, b.Object) })
@@ -272,16 +263,19 @@ func (c *collection) emitSettings(ctx context.Context, j *joined, settings []set
 	return nil
 }
 
-// bound says between which two looks a setting changed; false when that cannot be
-// told, as where a list was not complete.
-func (c *collection) bound(s *setting) bool {
-	known, there := c.prior.before(s.Object.UID)
-	g, whole := c.glance(s.Object.Kind, s.Object.Namespace)
-	if !there || !whole || !g.compares(known.At) {
-		return false
+// bound says between which two looks a setting changed, and drops a change of which
+// that cannot be told, as where a list was not complete.
+func (c *collection) bound(s *setting) {
+	if s.Diff == nil {
+		return
 	}
-	s.Diff.After, s.Diff.Before = known.At, g.ended.UTC()
-	return true
+	if k, there := c.prior.before(s.Object.UID); there {
+		if after, before, ok := c.since(k); ok {
+			s.Diff.After, s.Diff.Before = after, before
+			return
+		}
+	}
+	s.Diff = nil
 }
 
 // vanishedSettings makes the records of the settings that are gone.

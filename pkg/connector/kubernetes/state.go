@@ -110,6 +110,17 @@ type glance struct {
 // was complete.
 type glances func(kind, namespace string) (glance, bool)
 
+// since says between which two looks an object that was known before changed, if
+// the list that it is in can be compared now. before is zero where the window was
+// named by a person.
+func (looked glances) since(k known) (after, before time.Time, ok bool) {
+	g, whole := looked(k.Kind, k.Namespace)
+	if !whole || !g.compares(k.At) {
+		return time.Time{}, time.Time{}, false
+	}
+	return k.At, g.ended.UTC(), true
+}
+
 // compares reports whether what changed since a look at that time can be told in
 // the window. Where clocks were set back it cannot, and the look is kept.
 func (g glance) compares(at time.Time) bool {
