@@ -129,6 +129,12 @@ func countJSON(body []byte) (items, elements int, err error) {
 	return len(envelope.Items), countElements(body), nil
 }
 
+// tooManyParts says of an object of a recording what decode says of a page: it
+// would take far more memory than it has bytes. An element takes two of them.
+func tooManyParts(object []byte) bool {
+	return len(object) > 2*baseElements && countElements(object) > baseElements
+}
+
 // countElements counts the elements of arrays in valid JSON.
 func countElements(body []byte) int {
 	var open []byte // the brackets that are open

@@ -31,6 +31,8 @@ type recording struct {
 	*dump.Recording
 	now    func() time.Time
 	survey *survey
+	// kinds are those that the connector can read, with their versions.
+	kinds map[groupKind][]string
 	// Objects that were not taken: not what they say they are, there before, without
 	// a uid.
 	unread, twice, nameless int
@@ -74,7 +76,7 @@ func (c *Config) locateRecording(env connector.Env) (location, error) {
 	}
 	return location{
 		rest: &rest.Config{Host: "https://recording.invalid"}, namespace: allNamespaces, named: true,
-		where: "recording " + shown(c.From), recording: &recording{Recording: found, now: env.Now},
+		where: "recording " + shown(c.From), recording: &recording{Recording: found, now: env.Now, kinds: c.readable()},
 	}, nil
 }
 
@@ -167,8 +169,13 @@ func (c *Config) unreadable(ctx context.Context, err error) error {
 	return c.badRecording(err)
 }
 
-// survey is what a recording holds.
+// maxNamespaces bounds the namespaces of a recording.
+const maxNamespaces = 100_000
+
+// survey is what a recording holds. Whoever made it chose its words: what is kept
+// of them is bounded by what the connector can read, and by the number of files.
 type survey struct {
+	kinds map[groupKind][]string
 	// types counts the objects of each kind; one that only has empty lists is there.
 	types map[dump.Type]int
 	// files says which kinds a file holds.
@@ -191,8 +198,44 @@ type survey struct {
 	tally       dump.Tally
 }
 
-func newSurvey() *survey {
-	return &survey{types: map[dump.Type]int{}, files: map[string][]dump.Type{}, namespaces: map[string]bool{}}
+func newSurvey(kinds map[groupKind][]string) *survey {
+	return &survey{kinds: kinds, types: map[dump.Type]int{}, files: map[string][]dump.Type{}, namespaces: map[string]bool{}}
+}
+
+// readable lists the kinds that can be read, with the versions in which they are
+// understood.
+func (c *Config) readable() map[groupKind][]string {
+	out := map[groupKind][]string{}
+	for _, k := range c.kinds() {
+		out[k.groupKind()] = append(append(out[k.groupKind()], k.version), k.versions...)
+	}
+	return out
+}
+
+// otherVersion stands for the versions of a kind that are not understood, and
+// otherKind for the kinds that are not read.
+const otherVersion = "-"
+
+func otherKind() dump.Type { return dump.Type{APIVersion: "other/" + otherVersion, Kind: "other"} }
+
+// known is the type as far as it matters which it is.
+func (s *survey) known(t dump.Type) dump.Type {
+	if t.APIVersion == eventsAPI && t.Kind == "Event" {
+		return t
+	}
+	is := groupKindOf(t)
+	versions, read := s.kinds[is]
+	version := t.APIVersion[strings.LastIndexByte(t.APIVersion, '/')+1:]
+	switch {
+	case !read:
+		return otherKind()
+	case slices.Contains(versions, version):
+	case is.group == "":
+		return dump.Type{APIVersion: otherVersion, Kind: t.Kind}
+	default:
+		return dump.Type{APIVersion: is.group + "/" + otherVersion, Kind: t.Kind}
+	}
+	return t
 }
 
 // look surveys the recording once.
@@ -200,11 +243,11 @@ func (r *recording) look(ctx context.Context) error {
 	if r.survey != nil {
 		return nil
 	}
-	all, part := newSurvey(), newSurvey()
+	all, part := newSurvey(r.kinds), newSurvey(r.kinds)
 	file := ""
 	keep := func() {
 		all.merge(part)
-		part = newSurvey()
+		part = newSurvey(r.kinds)
 	}
 	var now string
 	if r.now != nil {
@@ -217,11 +260,14 @@ func (r *recording) look(ctx context.Context) error {
 				file = name
 			}
 			part.see(name, in, text, now)
+			if max(len(all.namespaces), len(part.namespaces)) > maxNamespaces {
+				return &dump.RefusedError{Why: fmt.Sprintf("names more than %d namespaces", maxNamespaces)}
+			}
 			return nil
 		},
 		End: func(name string, what dump.Type, ok bool) {
 			if !ok {
-				part = newSurvey() // these were no objects of the API
+				part = newSurvey(r.kinds) // these were no objects of the API
 				return
 			}
 			part.settle(name, what)
@@ -252,6 +298,7 @@ func (s *survey) settle(file string, what dump.Type) {
 }
 
 func (s *survey) has(file string, t dump.Type, n int) {
+	t = s.known(t)
 	s.types[t] += n
 	if !slices.Contains(s.files[file], t) {
 		s.files[file] = append(s.files[file], t)
@@ -275,13 +322,15 @@ func (s *survey) see(file string, in dump.Type, text []byte, now string) {
 	default:
 		s.untyped++
 	}
-	if m.Namespace != "" {
+	if isNamespace(m.Namespace) {
 		s.namespaces[m.Namespace] = true
 	}
 	s.managed = s.managed || len(m.ManagedFields) > 0
 	switch {
 	case t.Kind == "Namespace" && t.APIVersion == "v1":
-		s.namespaces[m.Name] = true
+		if isNamespace(m.Name) {
+			s.namespaces[m.Name] = true
+		}
 		if m.Name == metav1.NamespaceSystem && isUID(m.UID) {
 			s.kubeSystem = m.UID
 		}
@@ -411,7 +460,7 @@ func (c *collection) replayJobs(ctx context.Context) error {
 				key.group = ""
 			}
 			for _, j := range byKind[key] {
-				if !p.belongs(&j.listing, t) {
+				if j.truncated || !p.belongs(&j.listing, t) {
 					continue
 				}
 				if seen[j] == nil {
@@ -462,12 +511,12 @@ func replay[T any, PT interface {
 		Object: func(_ string, in dump.Type, text []byte) error {
 			p := probe(text)
 			t := p.is(in)
-			if !p.belongs(l, t) || p.Metadata.UID == "" || p.Metadata.Name == "" || !seen.add(p.Metadata.UID) {
+			if l.truncated || !p.belongs(l, t) || p.Metadata.UID == "" || p.Metadata.Name == "" || !seen.add(p.Metadata.UID) {
 				return nil
 			}
 			text, err := coreEvent(t, text)
 			object := PT(new(T))
-			if err != nil || json.Unmarshal(text, object) != nil {
+			if err != nil || tooManyParts(text) || json.Unmarshal(text, object) != nil {
 				r.unread++
 				return nil
 			}

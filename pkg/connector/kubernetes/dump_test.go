@@ -2,13 +2,16 @@ package kubernetes
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rcactl/rcactl/pkg/connector"
+	"github.com/rcactl/rcactl/pkg/record"
 )
 
 // asOf opens a recording of one file.
@@ -94,5 +97,61 @@ func TestARecordingAsksNobody(t *testing.T) {
 	}
 	if h := c.HealthCheck(t.Context()); h.Err == nil || h.Reachable {
 		t.Errorf("an empty recording is healthy: %+v", h)
+	}
+}
+
+// collected reads a recording of one file, and gives how many records came and the
+// notes.
+func collected(t *testing.T, text string) (records int, survey *survey, notes string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "dump.json")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config := defaultConfig()
+	config.From = path
+	c, err := config.Connect(t.Context(), connector.Env{Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := c.Collect(t.Context(), lookAgain(nil), func(record.Record) error { records++; return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return records, c.(*recorded).api.recording.survey, strings.Join(result.Notes, "\n")
+}
+
+func TestWhoMadeARecordingDoesNotChooseHowMuchIsKept(t *testing.T) {
+	const metadata = `"metadata":{"name":"a","namespace":"shop","uid":"u%d","creationTimestamp":"2026-03-01T12:00:00Z"}`
+	var text strings.Builder
+	for i := range 2000 {
+		for _, head := range []string{`"apiVersion":"example.com/v1","kind":"Kind%d"`, `"apiVersion":"apps/v9%d","kind":"Deployment"`, `"apiVersion":"v9%d","kind":"Pod"`} {
+			fmt.Fprintf(&text, "{"+head+","+metadata+"}\n", i, i)
+		}
+	}
+	fmt.Fprintf(&text, `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a","namespace":"%s","uid":"n"}}`, strings.Repeat("n", 1<<20))
+	fmt.Fprintf(&text, `{"apiVersion":"apps/v1","kind":"Deployment",`+metadata+`}`, 1)
+	records, survey, notes := collected(t, text.String())
+	if len(survey.types) > 6 || len(survey.files["the file"]) > 6 || len(survey.namespaces) != 1 {
+		t.Errorf("%d types, %d namespaces are kept", len(survey.types), len(survey.namespaces))
+	}
+	if records != 1 {
+		t.Errorf("%d records: %s", records, notes)
+	}
+}
+
+func TestAnObjectOfTooManyPartsIsLeftOut(t *testing.T) {
+	pod := func(name, containers string) string {
+		return `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"` + name + `","namespace":"shop","uid":"` + name + `","creationTimestamp":"2026-03-01T12:00:00Z"},"spec":{"containers":[` + containers + `]}}`
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, survey, notes := collected(t, pod("a", strings.Repeat("{},", 1<<20)+"{}")+pod("b", "{}"))
+	runtime.ReadMemStats(&after)
+	if survey.objects != 2 || !strings.Contains(notes, "that cannot be read as what they say they are, left out: 1.") {
+		t.Errorf("%d objects: %s", survey.objects, notes)
+	}
+	if took := (after.TotalAlloc - before.TotalAlloc) >> 20; took > 200 {
+		t.Errorf("it took %d MiB", took)
 	}
 }

@@ -58,6 +58,9 @@ func kindOf[T, L any, PT interface {
 		},
 		take: func(c *collection, j *job, object []byte) error {
 			t := PT(new(T))
+			if tooManyParts(object) {
+				return errTooMany
+			}
 			if err := json.Unmarshal(object, t); err != nil {
 				return errWrongKind
 			}

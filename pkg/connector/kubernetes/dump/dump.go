@@ -107,7 +107,8 @@ type Recording struct {
 	folder bool
 	limits Limits
 	// lists is what earlier walks learned of documents whose kind stands after
-	// their items, which is how kubectl writes them.
+	// their items, which is how kubectl writes them. There are at most as many as
+	// there may be files.
 	lists map[document]learned
 }
 
@@ -351,17 +352,23 @@ func itemsOf(t Type) (Type, bool) {
 	return Type{t.APIVersion, kind}, ok
 }
 
-// end finishes a document and remembers what it was.
-func (w *walker) end(doc document, t Type, list bool) {
+// end finishes a document and remembers what it was, unless that is what an
+// array that says nothing is taken for anyhow.
+func (w *walker) end(doc document, t Type, list bool) error {
 	if t.Kind == "" && !list {
-		return
+		return nil
 	}
 	what, ok := t, true
 	if list {
 		what, ok = itemsOf(t)
 		// An array without a type speaks through its items.
 		ok = ok || t == Type{}
-		w.lists[doc] = learned{what, ok}
+		if l := (learned{what, ok}); l != (learned{list: true}) {
+			w.lists[doc] = l
+		}
+		if len(w.lists) > w.limits.Files {
+			return refuse("", "has more than %d lists", w.limits.Files)
+		}
 	}
 	if ok {
 		w.met++ // a list without items tells something too
@@ -369,6 +376,7 @@ func (w *walker) end(doc document, t Type, list bool) {
 	if w.handler.End != nil {
 		w.handler.End(doc.file, what, ok)
 	}
+	return nil
 }
 
 // firstByte finds the first byte that is not white space, and leaves it.

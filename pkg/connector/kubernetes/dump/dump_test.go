@@ -392,3 +392,22 @@ func TestWalkHeedsItsContextAndItsHandler(t *testing.T) {
 		t.Errorf("context: %v", err)
 	}
 }
+
+func TestTheListsOfARecordingAreBounded(t *testing.T) {
+	limits := dump.Limits{Files: 10}
+	for name, tt := range map[string]struct {
+		text    string
+		refused bool
+	}{
+		"lists that say what they are": {strings.Repeat(`{"items":[],"apiVersion":"v1","kind":"PodList"}`, 11), true},
+		"lists in YAML":                {strings.Repeat("items:\nkind: PodList\napiVersion: v1\n---\n", 11), true},
+		// An array says nothing that would have to be remembered.
+		"arrays": {strings.Repeat("[]", 1000), false},
+	} {
+		_, _, err := walk(t, filepath.Join(folder(t, map[string]string{"a.json": tt.text}), "a.json"), limits, 2)
+		var refused *dump.RefusedError
+		if got := errors.As(err, &refused); got != tt.refused || err != nil && !got {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -42,7 +42,7 @@ func (w *walker) json(name string, in io.Reader) error {
 			err = w.document(dec, bounded, doc)
 		case json.Delim('['):
 			if err = w.items(dec, bounded, doc, Type{}); err == nil {
-				w.end(doc, Type{}, true)
+				err = w.end(doc, Type{}, true)
 			}
 		default:
 			err = errValue
@@ -107,7 +107,7 @@ func (w *walker) document(dec *json.Decoder, bounded *budget, doc document) erro
 		}
 	}
 	if list || t.APIVersion != "" {
-		w.end(doc, t, list)
+		return w.end(doc, t, list)
 	}
 	return nil
 }
@@ -181,10 +181,13 @@ func (w *walker) itemType(doc document, t Type) (Type, bool) {
 	return Type{}, true
 }
 
-// text is a string in JSON; empty for anything else.
+// maxWord is how long the name of a kind or of its version may be.
+const maxWord = 512
+
+// text is a short string in JSON; empty for anything else.
 func text(value json.RawMessage) string {
 	var s string
-	if json.Unmarshal(value, &s) != nil {
+	if len(value) > maxWord || json.Unmarshal(value, &s) != nil {
 		return ""
 	}
 	return s

@@ -183,8 +183,7 @@ func (y *yamlFile) finish() error {
 		return err
 	}
 	if y.list {
-		y.end(y.document(), headType(y.head.Bytes()), true)
-		return nil
+		return y.end(y.document(), headType(y.head.Bytes()), true)
 	}
 	if len(bytes.TrimSpace(y.head.Bytes())) == 0 {
 		return nil
@@ -209,7 +208,7 @@ func headType(head []byte) Type {
 	var t Type
 	for line := range bytes.Lines(head) {
 		for key, into := range map[string]*string{"apiVersion:": &t.APIVersion, "kind:": &t.Kind} {
-			if value, ok := bytes.CutPrefix(line, []byte(key)); ok {
+			if value, ok := bytes.CutPrefix(line, []byte(key)); ok && len(value) <= maxWord {
 				value, _, _ = bytes.Cut(value, []byte(" #"))
 				*into = strings.Trim(string(bytes.TrimSpace(value)), `"'`)
 			}
