@@ -79,7 +79,7 @@ func (c *client) review(ctx context.Context, g connector.Grant) (verdict, error)
 	why := "access review: " + g.Verb + " " + g.Resource
 	var answer authorizationv1.SelfSubjectAccessReview
 	err := c.into(c.rest.Post().AbsPath(reviewPath).SetHeader("Accept", asObjects).Body(body).
-		Do(withPurpose(ctx, "", why)), 0, &answer)
+		Do(withPurpose(ctx, "", why)), &answer)
 	if err != nil {
 		own := classify(ctx, err, "an access review")
 		if ctx.Err() != nil || classifyRefusal(err, "") != nil || own.Class == connector.ClassAuth || own.Class == connector.ClassUnreachable {

@@ -138,7 +138,11 @@ func serverDigest(config *rest.Config, path string) string {
 
 // get reads one object into obj.
 func (c *client) get(ctx context.Context, path string, query url.Values, accept string, obj runtime.Object) error {
-	return c.getPage(ctx, path, query, accept, 0, obj)
+	body, err := c.getBody(ctx, path, query, accept)
+	if err != nil {
+		return err
+	}
+	return c.decode(body, 0, obj)
 }
 
 // maxPage is how long one page may take, with what client-go tries again.
@@ -157,27 +161,36 @@ func (c *client) patience(ctx context.Context) time.Duration {
 	return maxPage
 }
 
-// getPage reads a page of at most limit objects into obj.
-func (c *client) getPage(ctx context.Context, path string, query url.Values, accept string, limit int, obj runtime.Object) error {
+// getBody reads an answer as it is.
+func (c *client) getBody(ctx context.Context, path string, query url.Values, accept string) ([]byte, error) {
 	req := c.rest.Get().AbsPath(path).SetHeader("Accept", accept)
 	for key, values := range query {
 		for _, value := range values {
 			req.Param(key, value)
 		}
 	}
-	return c.into(req.Do(ctx), limit, obj)
+	return bodyOf(req.Do(ctx))
+}
+
+func bodyOf(answer rest.Result) ([]byte, error) {
+	if err := answer.Error(); err != nil {
+		return nil, err
+	}
+	return answer.Raw()
 }
 
 // into decodes an answer. client-go's own Into takes what does not say its kind
 // for the kind that it is given.
-func (c *client) into(answer rest.Result, limit int, obj runtime.Object) error {
-	if err := answer.Error(); err != nil {
-		return err
-	}
-	body, err := answer.Raw()
+func (c *client) into(answer rest.Result, obj runtime.Object) error {
+	body, err := bodyOf(answer)
 	if err != nil {
 		return err
 	}
+	return c.decode(body, 0, obj)
+}
+
+// decode reads a page of at most limit objects into obj, and wipes it.
+func (c *client) decode(body []byte, limit int, obj runtime.Object) error {
 	// An answer may hold values; what is decoded shares nothing with it. Copies that
 	// the transport and the decoder made are out of reach, and are only freed.
 	defer wipe(body)

@@ -189,12 +189,13 @@ func repetitions(message []byte, depth int) int {
 		return len(message) / textElement
 	}
 	n := 0
-	seen := map[uint64]bool{}
+	var seen uint64 // no type that is read has more fields: larger numbers count as repeated
 	eachField(message, func(number uint64, payload []byte) {
-		if seen[number] {
+		if number > 63 || seen&(1<<number) != 0 {
 			n++
+		} else {
+			seen |= 1 << number
 		}
-		seen[number] = true
 		n += repetitions(payload, depth+1)
 	})
 	return n

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -82,6 +83,10 @@ func list[T any, PT interface {
 	}
 	seen := seenSet{}
 	token, idle := "", 0
+	var next *ahead
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	defer func() { next.drop() }()
 	for {
 		p := page()
 		pageSize := c.pageSize
@@ -92,7 +97,15 @@ func list[T any, PT interface {
 		if l.restarted {
 			limit = pageSize // what was seen comes again
 		}
-		if err := l.fetch(ctx, c, token, limit, p); err != nil {
+		body, err, ok := next.page(token, limit)
+		if !ok {
+			body, err = l.fetch(ctx, c, token, limit)
+		}
+		if err == nil {
+			next = l.askAhead(ctx, c, &asking, body, token, limit)
+			err = c.decode(body, limit, p)
+		}
+		if err != nil {
 			// A continue token lives about five minutes. The list then starts
 			// again, once: a server that cannot finish it in time never will.
 			if token != "" && !l.restarted && isExpired(err) {
@@ -123,15 +136,15 @@ func list[T any, PT interface {
 				return err
 			}
 		}
-		next := p.GetContinue()
-		if next == "" {
+		following := p.GetContinue()
+		if following == "" {
 			l.complete(p)
 			return nil
 		}
-		if !l.advances(token, next, idle) {
+		if !l.advances(token, following, idle) {
 			return nil
 		}
-		token = next
+		token = following
 	}
 }
 
@@ -182,10 +195,11 @@ func (l *listing) complete(p metav1.ListInterface) {
 	}
 }
 
-func (l *listing) fetch(ctx context.Context, c *client, token string, limit int, into runtime.Object) error {
+// fetch asks for a page and gives its bytes.
+func (l *listing) fetch(ctx context.Context, c *client, token string, limit int) ([]byte, error) {
 	// A namespace becomes part of a path: one that is none could lead elsewhere.
 	if l.namespace != "" && !isNamespace(l.namespace) {
-		return connector.Errorf(connector.ClassConfig, nil, "%q is not the name of a namespace; set namespaces", l.namespace)
+		return nil, connector.Errorf(connector.ClassConfig, nil, "%q is not the name of a namespace; set namespaces", l.namespace)
 	}
 	query := url.Values{"limit": {strconv.Itoa(max(limit, 1))}}
 	if token != "" {
@@ -203,7 +217,7 @@ func (l *listing) fetch(ctx context.Context, c *client, token string, limit int,
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.patience(ctx))
 	defer cancel()
-	return c.getPage(withPurpose(ctx, l.stream, "list"), l.resource.path(l.namespace), query, accept, limit, into)
+	return c.getBody(withPurpose(ctx, l.stream, "list"), l.resource.path(l.namespace), query, accept)
 }
 
 func (l *listing) fail(ctx context.Context, err error) {
