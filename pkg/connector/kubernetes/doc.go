@@ -11,24 +11,52 @@
 // Where to look:
 //
 //	config.go, discover.go  what can be configured, and what is found without
-//	client.go, gate.go      one REST client; the gate lets only reads through
+//	kinds.go                every kind that is read, and when
 //	scope.go, selector.go   which namespaces and which objects are meant
+//
+// Asking:
+//
+//	client.go, gate.go, plugin.go
+//	                        one REST client; the gate lets only reads through
+//	identity.go, version.go, health.go
+//	                        which cluster it is, what is asked of it, whether it answers
 //	access.go, review.go, list.go
 //	                        may we list it, and the pages of a list
-//	decode.go               an answer is taken only for what it says it is
-//	workloads.go, pods.go, events.go, settings.go, secrets.go
-//	                        API objects cut down to records, family by family
-//	managers.go, compare.go who wrote which keys, and what differs from the last look
-//	gitops.go, flux.go, helm.go, managedby.go, deliver.go
-//	                        what delivery tools applied, and what is theirs
 //	served.go               which kinds of other makers the server knows
-//	refs.go                 who names a ConfigMap or Secret, and since when it runs
-//	join.go                 what belongs to which workload
-//	collect.go              the order of it all
-//	coverage.go, notes.go   what could not be read, and what no look can know
-//	state.go                what the next look is compared with
-//	dump.go, dump           a recording in place of a server
+//	decode.go               an answer is taken only for what it says it is
 //	unreachable.go          errors in our own words
+//	dump.go, dump_probe.go, package dump
+//	                        a recording in place of a server
+//
+// Cutting down:
+//
+//	names.go                which names may be written down
+//	workloads.go, runs.go, autoscalers.go
+//	                        what runs pods, and what scales it
+//	template.go, fields.go  pod templates, whole and field by field
+//	pods.go, posture.go     what containers suffer, and what they asked for
+//	events.go, messages.go, signalfacts.go, fold.go
+//	                        Events, what their messages tell, and which tell of what
+//	                        a pod's status tells too
+//	nodes.go                what nodes are and suffer
+//	settings.go, secrets.go, managers.go, fieldset.go
+//	                        what configures, and who wrote which keys of it
+//	gitops.go, flux.go, helm.go, managedby.go
+//	                        what delivery tools applied, and what is theirs
+//
+// Tying together and telling:
+//
+//	collect.go, jobs.go     the order of it all, and the lists side by side
+//	join.go, refs.go, deliver.go
+//	                        what belongs to which workload, who names a ConfigMap or
+//	                        Secret and since when it runs, what a tool manages
+//	coverage.go, notes.go   what could not be read, and what no look can know
+//
+// Two looks:
+//
+//	state.go, remember.go   what the next look is compared with, read and written
+//	looks.go                when this run looked, and what can be compared
+//	recall.go, compare.go   what the last look knew of workloads and of settings
 package kubernetes
 
 //go:generate go test -run ^TestDocsAreFresh$ -count=1 . -update-docs

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -224,5 +225,32 @@ func TestTheCronJobMayListWhatIsAlwaysRead(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the Role of examples/deploy/cronjob.yaml (-want):\n%s", diff)
+	}
+}
+
+// The map in doc.go leads to every file, and to none that is not there.
+func TestTheMapNamesEveryFile(t *testing.T) {
+	text, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]bool{"doc.go": true}
+	for _, word := range strings.Fields(string(text)) {
+		if word = strings.TrimSuffix(word, ","); strings.HasSuffix(word, ".go") {
+			named[word] = true
+		}
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if !strings.HasSuffix(file, "_test.go") && !named[file] {
+			t.Errorf("the map does not name %s", file)
+		}
+		delete(named, file)
+	}
+	for file := range named {
+		t.Errorf("the map names %s, which is not there", file)
 	}
 }

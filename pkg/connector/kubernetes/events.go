@@ -1,6 +1,9 @@
 package kubernetes
 
 import (
+	"context"
+	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,6 +42,51 @@ func (c *collection) takeScaling(j *job, e *corev1.Event) error {
 	return nil
 }
 
+// streamEvents lists the other Events and emits them as they come, but for those
+// that tell of the same as the status of a pod: see fold.go.
+func (c *collection) streamEvents(ctx context.Context, j *joined) error {
+	c.fold = newFolding(j.ordered)
+	err := c.readEvents(ctx, j)
+	if c.fold.refused {
+		return err
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		ctx = context.WithoutCancel(ctx) // what was read is there to be given
+	}
+	if failed := c.emitFolded(ctx, j); err == nil {
+		err = failed
+	}
+	return err
+}
+
+func (c *collection) readEvents(ctx context.Context, j *joined) error {
+	if !slices.Contains(c.config.streams(), record.StreamEvents) {
+		return nil
+	}
+	for _, first := range slices.Clone(c.jobs) {
+		if first.stream != record.StreamEvents {
+			continue
+		}
+		l := &job{kind: first.kind, listing: listing{
+			resource: events(), stream: record.StreamEvents, namespace: first.namespace, selector: selectOthers, reviewed: true,
+		}}
+		c.jobs = append(c.jobs, l)
+		if first.refused || first.err != nil {
+			l.refused, l.err = first.refused, first.err
+			continue
+		}
+		err := list(ctx, c.api, &l.listing, func() *corev1.EventList { return &corev1.EventList{} }, func(p *corev1.EventList) []corev1.Event { return p.Items }, func(e *corev1.Event) error { return c.takeEvent(j, e) })
+		if err != nil {
+			return err
+		}
+		if err := c.fatal(ctx); err != nil {
+			return err
+		}
+	}
+	c.done[record.StreamEvents] = true
+	return nil
+}
+
 // takeEvent passes one of the other Events on, or keeps it for the trouble that it
 // belongs to.
 func (c *collection) takeEvent(j *joined, e *corev1.Event) error {
@@ -71,6 +119,13 @@ const deploymentController = "deployment-controller"
 // seriesLag is how late the newer recorder writes a repeated event down.
 const seriesLag = 30 * time.Minute
 
+// isCalendar takes the times that can be written down. Whoever may create Events
+// chooses theirs, and an offset reaches years that no text has.
+func isCalendar(t time.Time) bool {
+	year := t.UTC().Year()
+	return year > 0 && year <= 9999
+}
+
 // eventTimes reads both styles of recorder. The older one sets first, last and
 // count; the newer one eventTime and a series.
 func eventTimes(e *corev1.Event) (first, last time.Time, count int32) {
@@ -81,12 +136,12 @@ func eventTimes(e *corev1.Event) (first, last time.Time, count int32) {
 		count = e.Series.Count
 	}
 	for _, t := range candidates {
-		if t.After(last) {
+		if t.After(last) && isCalendar(t) {
 			last = t
 		}
 	}
 	for _, t := range []time.Time{e.FirstTimestamp.Time, e.EventTime.Time, e.CreationTimestamp.Time} {
-		if !t.IsZero() {
+		if !t.IsZero() && isCalendar(t) {
 			first = t
 			break
 		}

@@ -85,17 +85,3 @@ func application(s string) *record.ManagedBy {
 	}
 	return &record.ManagedBy{Tool: record.ToolArgoCD, Kind: kindApplication, Namespace: namespace, Name: name}
 }
-
-// isPlainName takes the names of objects. It is called for every object.
-func isPlainName(s string) bool {
-	if s == "" || len(s) > 253 {
-		return false
-	}
-	for i := range len(s) {
-		c := s[i]
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '.' {
-			return false
-		}
-	}
-	return s[0] != '-' && s[0] != '.' && s[len(s)-1] != '-' && s[len(s)-1] != '.'
-}

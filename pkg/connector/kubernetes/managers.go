@@ -15,17 +15,8 @@ import (
 // HPA among them.
 const controllerManager = "kube-controller-manager"
 
-// maxFields bounds one entry of managedFields that is looked into; an object
-// has at most 1.5 MiB in all.
-const maxFields = 1 << 20
-
-// maxKeys bounds the keys of a setting that are named. maxPaths is how many
-// fields deep a path goes, maxPathLength how long it may be.
-const (
-	maxKeys       = 1000
-	maxPaths      = 4
-	maxPathLength = 240
-)
+// maxKeys bounds the keys of a setting that are named.
+const maxKeys = 1000
 
 // managers cuts managedFields down to who wrote when. Left out are the status
 // subresource and Kubernetes' own controllers, but for scale: that entry is the
@@ -95,10 +86,6 @@ func ownsPause(fieldsV1 []byte) bool {
 	return field(spec, "f:paused") != nil || field(spec, "f:suspend") != nil
 }
 
-// keyFields says which keys of an object a field set names: those of its data, or
-// the paths of its spec.
-type keyFields func(fieldsV1 []byte, yield func(key string))
-
 // settingManagers cuts managedFields down, and lists the keys that all entries
 // together name, sorted: also those of entries that are left out. full is false
 // when they are more than can be named, or when nothing tells.
@@ -116,11 +103,11 @@ func (l *allowlist) settingManagers(entries []metav1.ManagedFieldsEntry, keys ke
 		l.eachOwned(fields, func(key string) { m.Keys = append(m.Keys, key) })
 		m.Keys = sortKeys(m.Keys)
 		if len(m.Keys) > maxKeys {
-			m.Keys, full = m.Keys[:maxKeys], false
+			m.Keys, full = slices.Clone(m.Keys[:maxKeys]), false
 		}
 	})
 	if all = sortKeys(all); len(all) > maxKeys {
-		all, full = all[:maxKeys], false
+		all, full = slices.Clone(all[:maxKeys]), false
 	}
 	return slices.DeleteFunc(list, func(m record.Manager) bool { return m.Subresource != "" }), slices.Clip(all), full
 }
@@ -128,196 +115,4 @@ func (l *allowlist) settingManagers(entries []metav1.ManagedFieldsEntry, keys ke
 func sortKeys(keys []string) []string {
 	slices.Sort(keys)
 	return slices.Compact(keys)
-}
-
-// dataFields names the keys of a ConfigMap or Secret.
-func dataFields(fieldsV1 []byte, yield func(string)) {
-	eachEntry(fieldsV1, func(name, value []byte) {
-		if string(name) != "f:data" && string(name) != "f:binaryData" {
-			return
-		}
-		eachEntry(value, func(name, _ []byte) {
-			if key, ok := bytes.CutPrefix(name, []byte("f:")); ok && isDataKey(key) {
-				yield(string(key))
-			}
-		})
-	})
-}
-
-// specFields names the paths of everything but metadata and status. A path ends
-// at a list, since the elements are named by their values.
-func specFields(fieldsV1 []byte, yield func(string)) {
-	eachEntry(fieldsV1, func(name, value []byte) {
-		key, ok := bytes.CutPrefix(name, []byte("f:"))
-		switch {
-		case !ok, string(key) == "metadata", string(key) == "status", !isFieldName(key):
-		default:
-			fieldPaths(string(key), string(key), value, 1, yield)
-		}
-	})
-}
-
-func fieldPaths(path, parent string, value []byte, depth int, yield func(string)) {
-	whole, deeper := true, false
-	if depth < maxPaths {
-		eachEntry(value, func(name, _ []byte) {
-			switch {
-			case bytes.HasPrefix(name, []byte("f:")):
-				deeper = true
-			case string(name) != ".":
-				whole = false // an element of a list
-			}
-		})
-	}
-	if !whole || !deeper {
-		yield(path)
-		return
-	}
-	eachEntry(value, func(name, value []byte) {
-		key, ok := bytes.CutPrefix(name, []byte("f:"))
-		if !ok {
-			return
-		}
-		if next, ok := joinPath(path, parent, key); ok {
-			fieldPaths(next, string(key), value, depth+1, yield)
-		} else {
-			yield(path)
-		}
-	})
-}
-
-// joinPath adds a field to a path; the keys of maps stand in brackets. ok is
-// false for a name that is not written down.
-func joinPath(path, parent string, name []byte) (string, bool) {
-	if len(path)+len(name) > maxPathLength {
-		return "", false
-	}
-	switch parent {
-	case "hard", "labels", "annotations", "matchLabels", "selector", "default", "defaultRequest":
-	default:
-		if isFieldName(name) {
-			return path + "." + string(name), true
-		}
-	}
-	if !isMapKey(name) {
-		return "", false
-	}
-	return path + "[" + string(name) + "]", true
-}
-
-// isFieldName takes the names of fields of the API.
-func isFieldName(s []byte) bool {
-	for _, b := range s {
-		if (b < 'a' || b > 'z') && (b < 'A' || b > 'Z') && (b < '0' || b > '9') {
-			return false
-		}
-	}
-	return len(s) > 0 && len(s) <= 63 && (s[0] < '0' || s[0] > '9')
-}
-
-// isMapKey takes the keys of labels, of resources and the like.
-func isMapKey(s []byte) bool {
-	prefix, name, prefixed := bytes.Cut(s, []byte("/"))
-	return isDataKey(prefix) && (!prefixed || isDataKey(name) && len(name) <= 63)
-}
-
-// field is the value of one entry of a JSON object; nil when it is not there.
-func field(object []byte, name string) []byte {
-	var found []byte
-	eachEntry(object, func(n, value []byte) {
-		if string(n) == name {
-			found = value
-		}
-	})
-	return found
-}
-
-// eachEntry goes through one level of a JSON object, to its end or to where it is
-// broken. Names are as they are written, with their escapes. It takes field sets
-// and what the encoder wrote, and makes nothing of them: of a large object most
-// is skipped.
-func eachEntry(object []byte, yield func(name, value []byte)) {
-	if len(object) > maxFields {
-		return
-	}
-	at := skipSpace(object, 0)
-	if at >= len(object) || object[at] != '{' {
-		return
-	}
-	for at = skipSpace(object, at+1); at < len(object) && object[at] == '"'; {
-		end := skipText(object, at)
-		if end < 0 {
-			return
-		}
-		name := object[at+1 : end-1]
-		at = skipSpace(object, end)
-		if at >= len(object) || object[at] != ':' {
-			return
-		}
-		at = skipSpace(object, at+1)
-		if end = skipValue(object, at); end < 0 {
-			return
-		}
-		yield(name, object[at:end])
-		if at = skipSpace(object, end); at >= len(object) || object[at] != ',' {
-			return
-		}
-		at = skipSpace(object, at+1)
-	}
-}
-
-func skipSpace(b []byte, at int) int {
-	for at < len(b) && (b[at] == ' ' || b[at] == '\n' || b[at] == '\t' || b[at] == '\r') {
-		at++
-	}
-	return at
-}
-
-// skipText finds the end of a text that begins at a quote; -1 for none.
-func skipText(b []byte, at int) int {
-	for at++; at < len(b); at++ {
-		switch b[at] {
-		case '\\':
-			at++
-		case '"':
-			return at + 1
-		}
-	}
-	return -1
-}
-
-// skipValue finds the end of a value; -1 for none.
-func skipValue(b []byte, at int) int {
-	begin, depth := at, 0
-	for at < len(b) {
-		switch b[at] {
-		case '"':
-			if at = skipText(b, at); at < 0 {
-				return -1
-			}
-			if depth == 0 {
-				return at
-			}
-			continue
-		case '{', '[':
-			depth++
-		case '}', ']', ',', ' ', '\n', '\t', '\r':
-			if depth == 0 {
-				if at == begin {
-					return -1
-				}
-				return at
-			}
-			if b[at] == '}' || b[at] == ']' {
-				if depth--; depth == 0 {
-					return at + 1
-				}
-			}
-		}
-		at++
-	}
-	if depth > 0 || at == begin {
-		return -1
-	}
-	return at
 }

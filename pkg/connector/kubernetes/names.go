@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"bytes"
 	"regexp"
 	"strings"
 )
@@ -65,4 +66,86 @@ func isLabelKey(s string) bool {
 		prefix, name = "", s
 	}
 	return (!prefixed || isObject(prefix)) && len(name) <= 63 && labelName.MatchString(name)
+}
+
+// The rules that are asked for every field and object go without a pattern.
+
+// isFieldName takes the names of fields of the API.
+func isFieldName(s []byte) bool {
+	for _, b := range s {
+		if (b < 'a' || b > 'z') && (b < 'A' || b > 'Z') && (b < '0' || b > '9') {
+			return false
+		}
+	}
+	return len(s) > 0 && len(s) <= 63 && (s[0] < '0' || s[0] > '9')
+}
+
+// isMapKey takes the keys of labels, of resources and the like.
+func isMapKey(s []byte) bool {
+	prefix, name, prefixed := bytes.Cut(s, []byte("/"))
+	return isDataKey(prefix) && (!prefixed || isDataKey(name) && len(name) <= 63)
+}
+
+func isLetter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
+
+func isDigit(b byte) bool { return b >= '0' && b <= '9' }
+
+// isLowerWord: memory, cpu.
+func isLowerWord(s []byte) bool {
+	for _, b := range s {
+		if b < 'a' || b > 'z' {
+			return false
+		}
+	}
+	return len(s) > 0 && len(s) <= 63
+}
+
+// isLabelName is the name of a container or volume.
+func isLabelName(s []byte) bool {
+	for _, b := range s {
+		if (b < 'a' || b > 'z') && !isDigit(b) && b != '-' {
+			return false
+		}
+	}
+	return len(s) > 0 && len(s) <= 63 && s[0] != '-' && s[len(s)-1] != '-'
+}
+
+// isEnvName is narrower than the API, which takes nearly any text.
+func isEnvName(s []byte) bool {
+	for _, b := range s {
+		if !isLetter(b) && !isDigit(b) && b != '_' && b != '-' && b != '.' {
+			return false
+		}
+	}
+	return len(s) > 0 && len(s) <= 253 && !isDigit(s[0])
+}
+
+// isMetadataKey is the key of a label or annotation, or the name of a resource: a
+// name, with a DNS name before a slash.
+func isMetadataKey(s []byte) bool {
+	slashes := 0
+	for _, b := range s {
+		switch {
+		case isLetter(b), isDigit(b), b == '_', b == '-', b == '.':
+		case b == '/':
+			slashes++
+		default:
+			return false
+		}
+	}
+	return len(s) > 0 && len(s) <= 317 && slashes <= 1 && s[0] != '/' && s[len(s)-1] != '/'
+}
+
+// isPlainName takes the names of objects. It is called for every object.
+func isPlainName(s string) bool {
+	if s == "" || len(s) > 253 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '.' {
+			return false
+		}
+	}
+	return s[0] != '-' && s[0] != '.' && s[len(s)-1] != '-' && s[len(s)-1] != '.'
 }

@@ -2,8 +2,6 @@ package kubernetes
 
 import (
 	"context"
-	"sync"
-	"sync/atomic"
 )
 
 // reviewing is how many access reviews run side by side: they are small, and the
@@ -32,38 +30,14 @@ func (c *collection) review(ctx context.Context) {
 		}
 		asking[q] = append(asking[q], j)
 	}
-	slots := make(chan struct{}, reviewing)
-	panics := make(chan any, len(order))
-	var stop atomic.Bool
-	var wg sync.WaitGroup
-	for _, q := range order {
-		slots <- struct{}{}
-		if stop.Load() {
-			break
+	sideBySide(reviewing, order, func(q question) bool {
+		first := &asking[q][0].listing
+		first.mayList(ctx, c.api)
+		for _, j := range asking[q] {
+			j.reviewed, j.refused, j.err = true, first.refused, first.err
 		}
-		wg.Go(func() {
-			defer func() {
-				if p := recover(); p != nil {
-					panics <- p
-				}
-				<-slots
-			}()
-			first := &asking[q][0].listing
-			first.mayList(ctx, c.api)
-			for _, j := range asking[q] {
-				j.reviewed, j.refused, j.err = true, first.refused, first.err
-			}
-			if first.err != nil {
-				stop.Store(true)
-			}
-		})
-	}
-	wg.Wait()
-	select {
-	case p := <-panics:
-		panic(p)
-	default:
-	}
+		return first.err == nil
+	})
 	c.unanswered()
 }
 

@@ -123,28 +123,6 @@ func (c *collection) takeSpec(j *job, meta *metav1.ObjectMeta, spec any) error {
 	return nil
 }
 
-// eachSpecPath goes through an encoded spec in the paths in which field sets name
-// it.
-func eachSpecPath(path, parent string, value []byte, depth int, yield func(path string, value []byte)) {
-	if depth == maxPaths || len(value) < 3 || value[0] != '{' {
-		yield(path, value)
-		return
-	}
-	sound := true
-	eachEntry(value, func(name, _ []byte) {
-		_, ok := joinPath(path, parent, name)
-		sound = sound && ok
-	})
-	if !sound {
-		yield(path, value)
-		return
-	}
-	eachEntry(value, func(name, value []byte) {
-		next, _ := joinPath(path, parent, name)
-		eachSpecPath(next, string(name), value, depth+1, yield)
-	})
-}
-
 // takeMetadata takes an object of which managedFields tell the paths.
 func (c *collection) takeMetadata(j *job, m *metav1.PartialObjectMetadata) error {
 	if m.Name == defaultAccount && j.kind.kind == "ServiceAccount" {
@@ -202,7 +180,7 @@ func (c *collection) takeSetting(j *job, meta *metav1.ObjectMeta, fields keyFiel
 	}
 	s.facts, s.brief = c.sheets(uid, now)
 	if len(s.Keys) > maxKeys {
-		s.Keys = s.Keys[:maxKeys]
+		s.Keys = slices.Clone(s.Keys[:maxKeys]) // and none of the rest
 	}
 	j.settings = append(j.settings, s)
 }

@@ -2,7 +2,6 @@ package kubernetes
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -68,17 +67,6 @@ type look struct {
 // stateLine is a line of the text and the look that it belongs to.
 type stateLine struct{ look, begin, end int32 }
 
-// keepsake is an object that the next look is to know.
-type keepsake struct {
-	object  record.Object
-	service string
-	created time.Time
-	// facts is what the family of the kind compares, as JSON or as what json.Marshal
-	// takes; nil for nothing but that the object is there. brief is kept in its place
-	// where there is no room for it; it may be nil too.
-	facts, brief any
-}
-
 // known is an object as an earlier look remembers it.
 type known struct {
 	Kind, Namespace, Name, UID string
@@ -94,37 +82,6 @@ type known struct {
 // object names what is known.
 func (k known) object(cluster string) record.Object {
 	return record.Object{Cluster: cluster, Kind: k.Kind, Namespace: k.Namespace, Name: k.Name, UID: k.UID}
-}
-
-// glance is how this run looked at a kind in a namespace, in the server's clock:
-// what the list shows was there after began, and what it does not show was gone
-// by ended. A zero ended leaves that out. end is the end of the window. asked is
-// false when the kind is not read there at all.
-type glance struct {
-	stream            string
-	began, ended, end time.Time
-	asked             bool
-}
-
-// glances says how this run looked at a kind in a namespace, and whether the list
-// was complete.
-type glances func(kind, namespace string) (glance, bool)
-
-// since says between which two looks an object that was known before changed, if
-// the list that it is in can be compared now. before is zero where the window was
-// named by a person.
-func (looked glances) since(k known) (after, before time.Time, ok bool) {
-	g, whole := looked(k.Kind, k.Namespace)
-	if !whole || !g.compares(k.At) {
-		return time.Time{}, time.Time{}, false
-	}
-	return k.At, g.ended.UTC(), true
-}
-
-// compares reports whether what changed since a look at that time can be told in
-// the window. Where clocks were set back it cannot, and the look is kept.
-func (g glance) compares(at time.Time) bool {
-	return at.Before(g.end) && (g.ended.IsZero() || at.Before(g.ended))
 }
 
 // errNotState says that something of a state is not as it should be.
@@ -404,160 +361,4 @@ func (st state) vanished(there func(uid string) bool, looked glances, kinds ...s
 type departed struct {
 	known
 	between record.Vanished
-}
-
-// forgotten says what a state has no room for.
-type forgotten struct {
-	// objects are not remembered at all, facts only that they were there or less
-	// than the family wanted.
-	objects, facts int
-}
-
-// remember makes the state of this look out of at most limit objects, the newest
-// first. A list that was not complete, or that could not be compared, keeps its
-// older look: what went away is told later.
-func (st state) remember(keeps []keepsake, looked glances, limit int) ([]byte, forgotten, error) {
-	limit = min(limit, connector.MaxState/maxRemembered-1)
-	text, err := st.line()
-	if err != nil {
-		return nil, forgotten{}, err
-	}
-	var lost forgotten
-	kept := map[[2]string]bool{}
-	carried := 0
-	for _, l := range st.looks {
-		g, whole := looked(l.kind, l.namespace)
-		switch {
-		case whole && g.compares(l.at), !g.asked && l.at.Before(g.end.Add(-forgetAfter)):
-		case carried+l.objects > limit:
-			lost.objects += l.objects
-		default:
-			carried += l.objects
-			kept[[2]string{l.kind, l.namespace}] = true
-			text = append(appendLook(text, l.kind, l.namespace, l.at), st.text[l.begin:l.end]...)
-		}
-	}
-	forms := make([]form, 0, len(keeps))
-	for i := range keeps {
-		k := &keeps[i]
-		o := &k.object
-		_, whole := looked(o.Kind, o.Namespace)
-		switch {
-		case !whole || kept[[2]string{o.Kind, o.Namespace}]:
-		case o.UID == "" || !oneLine(o.UID) || !oneLine(o.Name) || !oneLine(k.service) || !oneLine(o.Namespace):
-			lost.objects++
-		default:
-			forms = append(forms, form{keepsake: k})
-		}
-	}
-	if limit -= carried; len(forms) > limit {
-		slices.SortFunc(forms, func(a, b form) int {
-			return cmp.Or(b.created.Compare(a.created), compareObjects(a.object, b.object))
-		})
-		lost.objects += len(forms) - limit
-		forms = forms[:limit]
-	}
-	for i := range forms {
-		f := &forms[i]
-		f.uid, f.full, f.short = packUID(f.object.UID), encodeFacts(f.facts), encodeFacts(f.brief)
-	}
-	slices.SortFunc(forms, func(a, b form) int { return compareObjects(a.object, b.object) })
-	return appendForms(text, forms, looked, &lost), lost, nil
-}
-
-// form is a keepsake as it is written: with facts in full, short ones, or none.
-type form struct {
-	*keepsake
-	uid         string // packed
-	full, short []byte
-}
-
-// fit gives the largest form of the object that takes no more bytes than bound.
-// A size of zero says that there is none.
-func (f *form) fit(bound int) (size int, service string, facts []byte) {
-	size = len(f.uid) + len(f.object.Name) + len("\t\t\t\n")
-	if service = f.service; service == f.object.Name {
-		service = sameName
-	}
-	switch size += len(service); {
-	case size+len(f.full) <= bound:
-		return size + len(f.full), service, f.full
-	case size+len(f.short) <= bound:
-		return size + len(f.short), service, f.short
-	case size <= bound:
-		return size, service, nil
-	case size-len(service) <= bound:
-		return size - len(service), "", nil
-	}
-	return 0, "", nil
-}
-
-// lookSize is how many bytes appendLook takes beyond kind and namespace, at most.
-const lookSize = len("=\t\t2006-01-02T15:04:05.000000000Z\n")
-
-// eachForm gives of each object the largest form that takes no more than bound bytes,
-// among them the line of a look that begins with it.
-func eachForm(forms []form, bound int, yield func(f *form, first bool, size int, service string, facts []byte)) {
-	var kind, namespace string
-	for i := range forms {
-		f := &forms[i]
-		head, first := 0, f.object.Kind != kind || f.object.Namespace != namespace
-		if first {
-			head = lookSize + len(f.object.Kind) + len(f.object.Namespace)
-		}
-		size, service, facts := f.fit(bound - head)
-		if size > 0 {
-			kind, namespace = f.object.Kind, f.object.Namespace
-			size += head
-		}
-		yield(f, first, size, service, facts)
-	}
-}
-
-// appendForms writes the objects, in the order of their looks. Large facts may
-// use what small ones leave; where that is not enough the largest are written in
-// short.
-func appendForms(text []byte, forms []form, looked glances, lost *forgotten) []byte {
-	bound, total := 0, 0
-	for _, bound = range []int{2000, 1000, 700, 500, 400, 350, 300, 250, 220, maxRemembered} {
-		total = 0
-		eachForm(forms, bound, func(_ *form, _ bool, size int, _ string, _ []byte) { total += size })
-		if total <= max(maxRemembered*len(forms), smallState) {
-			break
-		}
-	}
-	text = slices.Grow(text, total)
-	eachForm(forms, bound, func(f *form, first bool, size int, service string, facts []byte) {
-		if size == 0 {
-			lost.objects++
-			return
-		}
-		if first {
-			g, _ := looked(f.object.Kind, f.object.Namespace)
-			text = appendLook(text, f.object.Kind, f.object.Namespace, g.began)
-		}
-		if len(facts) != len(f.full) || service == "" && f.service != "" {
-			lost.facts++
-		}
-		text = appendObject(text, f.uid, f.object.Name, service, facts)
-	})
-	return text
-}
-
-// encodeFacts writes facts in one line; what cannot be is left out.
-func encodeFacts(facts any) []byte {
-	var raw []byte
-	switch f := facts.(type) {
-	case nil:
-	case []byte:
-		raw = f
-	case json.RawMessage:
-		raw = f
-	default:
-		raw, _ = json.Marshal(f)
-	}
-	if bytes.IndexByte(raw, '\n') >= 0 {
-		return nil
-	}
-	return raw
 }
