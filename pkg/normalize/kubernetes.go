@@ -91,8 +91,10 @@ func without(a, b []string) (out []string) {
 	return out
 }
 
+// timePtr leaves out what is no time, and one that cannot be written down: a line
+// would be lost for it.
 func timePtr(t time.Time) *time.Time {
-	if t.IsZero() {
+	if year := t.UTC().Year(); t.IsZero() || year < 1 || year > 9999 {
 		return nil
 	}
 	u := t.UTC()

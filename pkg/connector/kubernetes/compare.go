@@ -115,6 +115,7 @@ func (c *collection) prepareTags() error {
 		return connector.Errorf(connector.ClassConfig, nil, "there is no key to take fingerprints with; leave out fingerprints")
 	}
 	c.allowed = allowlist{labels: c.config.ServiceLabels}
+	c.nameSeed = c.tag("", "names", nil)
 	c.tagCheck = c.tag("", "check", []byte(strconv.FormatBool(c.config.Fingerprints)+"\n"+strings.Join(c.config.ServiceLabels, "\n")))
 	return nil
 }
@@ -122,27 +123,46 @@ func (c *collection) prepareTags() error {
 // maxShort is how many keys have a short name each in the brief form.
 const maxShort = 20
 
-// sheets makes the two forms that the state may keep.
+// maxFacts is how large the form with names may be: a state has no room for a
+// larger one, and many would take much memory until it is written.
+const maxFacts = 2000
+
+// sheets makes the two forms that the state may keep, the larger one first.
 func (c *collection) sheets(uid string, now content) (facts, brief []byte) {
-	s := sheet{version: now.version, generation: now.generation, check: c.tagCheck}
-	n, d, h := s, s, s
-	if !now.full || len(now.entries) > maxShort {
-		d.form, d.body = 'd', c.wholeTag(uid, now.entries)
+	body := namedEntries(now.entries)
+	form := func(letter byte, body string) []byte {
+		return sheet{form: letter, version: now.version, generation: now.generation, check: c.tagCheck, body: body}.text()
 	}
-	if !now.full {
-		return d.text(), nil
+	short, told := "", false
+	if now.full && len(now.entries) <= maxShort {
+		short, told = c.shortEntries(uid, now.entries)
 	}
-	n.form, n.body = 'n', namedEntries(now.entries)
-	if d.form == 'd' {
-		return n.text(), d.text()
+	if told {
+		brief = form('h', short)
+	} else {
+		brief = form('d', c.wholeTag(uid, body))
 	}
-	var short strings.Builder
-	for _, e := range now.entries {
-		short.WriteString(shortName(uid, e.key))
-		short.WriteString(cmp.Or(e.tag, noTag))
+	if !now.full || len(body) > maxFacts {
+		return brief, nil
 	}
-	h.form, h.body = 'h', short.String()
-	return n.text(), h.text()
+	return form('n', body), brief
+}
+
+// shortEntries names entries in short; ok is false where two would be called the
+// same.
+func (c *collection) shortEntries(uid string, entries []entry) (text string, ok bool) {
+	var b strings.Builder
+	met := make(map[string]bool, len(entries))
+	for _, e := range entries {
+		short := c.shortName(uid, e.key)
+		if met[short] {
+			return "", false
+		}
+		met[short] = true
+		b.WriteString(short)
+		b.WriteString(cmp.Or(e.tag, noTag))
+	}
+	return b.String(), true
 }
 
 func readEntries(body string) (out []entry) {
@@ -163,9 +183,11 @@ func (c *collection) briefly(uid string, s sheet) []byte {
 	return brief
 }
 
-// shortName is a digest of a name, which is no secret.
-func shortName(uid, key string) string {
+// shortName is a digest of a name. The name is no secret; the seed keeps whoever
+// chooses it from choosing one that is called like another.
+func (c *collection) shortName(uid, key string) string {
 	h := fnv.New64a()
+	_, _ = io.WriteString(h, c.nameSeed)
 	_, _ = io.WriteString(h, uid)
 	_, _ = io.WriteString(h, key)
 	var sum, text [8]byte
@@ -173,9 +195,8 @@ func shortName(uid, key string) string {
 	return string(text[:nameSize])
 }
 
-func (c *collection) wholeTag(uid string, entries []entry) string {
-	return c.tag(uid, "whole", []byte(namedEntries(entries)))
-}
+// wholeTag is a tag of all entries.
+func (c *collection) wholeTag(uid, named string) string { return c.tag(uid, "whole", []byte(named)) }
 
 func namedEntries(entries []entry) string {
 	var b strings.Builder
@@ -208,9 +229,9 @@ func (c *collection) differ(uid string, before sheet, now content) *record.Diff 
 	case before.form == 'n' && now.full:
 		d.names(before.body, now.entries, same)
 	case before.form == 'h' && now.full && same:
-		d.short(before.body, now.entries, func(key string) string { return shortName(uid, key) })
+		d.short(before.body, now.entries, func(key string) string { return c.shortName(uid, key) })
 	case before.form == 'd' && same:
-		d.unnamed = before.body != c.wholeTag(uid, now.entries)
+		d.unnamed = before.body != c.wholeTag(uid, namedEntries(now.entries))
 	}
 	named := len(d.Added)+len(d.Removed)+len(d.Changed) > 0
 	if !named && before.generation > 0 && now.generation > 0 && before.generation != now.generation {
@@ -246,14 +267,21 @@ func (d *comparison) names(body string, now []entry, same bool) {
 	}
 }
 
-// short compares with short names: a key that is gone has none.
+// short compares with short names: a key that is gone has none. Of keys that are
+// called the same it is not told which was there before.
 func (d *comparison) short(body string, now []entry, name func(string) string) {
 	before := map[string]string{}
 	for ; len(body) >= pairSize; body = body[pairSize:] {
 		before[body[:nameSize]] = body[nameSize:pairSize]
 	}
+	met := map[string]bool{}
 	for _, e := range now {
 		short := name(e.key)
+		if met[short] {
+			*d = comparison{unnamed: true}
+			return
+		}
+		met[short] = true
 		tag, found := before[short]
 		delete(before, short)
 		switch {
@@ -296,9 +324,6 @@ func (l *allowlist) annotation(key string) bool {
 		prefix == "service.beta.kubernetes.io" || prefix == "service.kubernetes.io") && isLabelKey(key)
 }
 
-// maxMeta bounds the labels and annotations that are compared.
-const maxMeta = 40
-
 // eachOwned gives the keys of allowlisted labels and annotations that a field set
 // names.
 func (l *allowlist) eachOwned(fieldsV1 []byte, yield func(key string)) {
@@ -319,7 +344,8 @@ func (l *allowlist) eachOwned(fieldsV1 []byte, yield func(key string)) {
 	})
 }
 
-// metaEntries are the entries of allowlisted labels and annotations.
+// metaEntries are the entries of allowlisted labels and annotations, all of them:
+// one that were left out would look like one that was removed.
 func (c *collection) metaEntries(m *metav1.ObjectMeta) []entry {
 	var out []entry
 	add := func(set map[string]string, takes func(string) bool, where string) {
@@ -332,6 +358,5 @@ func (c *collection) metaEntries(m *metav1.ObjectMeta) []entry {
 	}
 	add(m.Labels, c.allowed.label, "labels")
 	add(m.Annotations, c.allowed.annotation, "annotations")
-	slices.SortFunc(out, compareEntries)
-	return out[:min(len(out), maxMeta)]
+	return out
 }

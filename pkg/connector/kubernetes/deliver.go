@@ -143,8 +143,16 @@ func (c *collection) claim(j *joined, settings []setting, deliveries []delivery)
 	for i := range deliveries {
 		d := &deliveries[i]
 		for _, key := range d.resources {
-			if by := unmarked[key]; by != nil && *by == nil {
+			by := unmarked[key]
+			switch {
+			case by == nil:
+			case *by == nil:
 				*by = new(managerOf(&d.Delivery))
+			case **by != managerOf(&d.Delivery):
+				// Whoever may write such an object can claim what is of others. Which
+				// of two is right is not known.
+				*by = nil
+				delete(unmarked, key)
 			}
 		}
 		d.resources = nil

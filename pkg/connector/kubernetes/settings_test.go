@@ -2,8 +2,10 @@ package kubernetes
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -423,5 +425,86 @@ func BenchmarkTakeConfigMap(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// Keys of the same short name cannot be told apart by it.
+func TestKeysThatAreCalledAlikeInShortAreNotNamed(t *testing.T) {
+	c := tagger("k")
+	met := map[string]string{}
+	var a, b string
+	for i := 0; a == ""; i++ {
+		key := "key-" + strconv.Itoa(i)
+		short := c.shortName("u", key)
+		a, b = met[short], key
+		met[short] = key
+	}
+	facts, brief := c.sheets("u", content{full: true, entries: []entry{{a, "AAAAAA"}, {b, "BBBBBB"}}})
+	if facts[0] != 'n' || brief[0] != 'd' {
+		t.Errorf("%s, %s", facts, brief)
+	}
+	_, brief = c.sheets("u", content{full: true, entries: []entry{{a, "AAAAAA"}}})
+	before, _ := readSheet(brief)
+	if d := c.differ("u", before, content{full: true, entries: []entry{{a, "AAAAAA"}, {b, "BBBBBB"}}}); d == nil || d.KeysKnown || len(d.Added)+len(d.Changed) > 0 {
+		t.Errorf("from one to both: %+v", d)
+	}
+	if other := tagger("l"); other.shortName("u", a) == other.shortName("u", b) {
+		t.Error("who knows no key of ours can choose keys that are called alike")
+	}
+}
+
+// A label is not told as removed because others were added before it.
+func TestManyLabelsDoNotHideOthers(t *testing.T) {
+	c := tagger("k")
+	m := &metav1.ObjectMeta{UID: "u", Labels: map[string]string{"app.kubernetes.io/name": "shop"}}
+	look := func() content { return content{full: true, entries: c.sorted(m)} }
+	before, _ := c.sheets("u", look())
+	m.Annotations = map[string]string{}
+	for i := range 100 {
+		m.Annotations["nginx.ingress.kubernetes.io/a"+strconv.Itoa(i)] = "x"
+	}
+	s, _ := readSheet(before)
+	if d := c.differ("u", s, look()); d == nil || len(d.Added) != 100 || len(d.Removed) > 0 {
+		t.Errorf("%+v", d)
+	}
+}
+
+func (c *collection) sorted(m *metav1.ObjectMeta) []entry {
+	entries := c.metaEntries(m)
+	slices.SortFunc(entries, compareEntries)
+	return entries
+}
+
+// What is kept of an object does not hold on to what was cut.
+func TestFactsOfManyKeysAreSmall(t *testing.T) {
+	c := tagger("k")
+	var many content
+	many.full = true
+	for i := range 900 {
+		many.entries = append(many.entries, entry{key: fmt.Sprintf("key-%04d", i)})
+	}
+	facts, brief := c.sheets("u", many)
+	if len(facts)+len(brief) > maxFacts {
+		t.Errorf("%d and %d bytes", len(facts), len(brief))
+	}
+	s, _ := readSheet(facts)
+	if c.differ("u", s, many) != nil {
+		t.Error("the same differs")
+	}
+	many.entries[7].tag = "AAAAAA"
+	if d := c.differ("u", s, many); d == nil || d.KeysKnown {
+		t.Errorf("a change is not told: %+v", d)
+	}
+	fields := &metav1.FieldsV1{}
+	var raw strings.Builder
+	raw.WriteString(`{"f:data":{"f:a":{}`)
+	for i := range 50_000 {
+		fmt.Fprintf(&raw, `,"f:k%d":{}`, i)
+	}
+	fields.SetRawBytes([]byte(raw.String() + "}}"))
+	now := metav1.Now()
+	list, all, full := c.allowed.settingManagers([]metav1.ManagedFieldsEntry{{Manager: "m", Time: &now, FieldsV1: fields}}, dataFields)
+	if full || cap(all) > 2*maxKeys || cap(list[0].Keys) > 2*maxKeys {
+		t.Errorf("%v, room for %d and %d keys", full, cap(all), cap(list[0].Keys))
 	}
 }
