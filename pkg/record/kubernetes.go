@@ -31,8 +31,10 @@ type Object struct {
 type Service struct {
 	// Name is the last part of the service key; empty when it is not known.
 	Name string
-	// Basis says how the name is known: "label app.kubernetes.io/name",
-	// "workload name", "owner" or "generated name".
+	// Basis says how the name is known: "label app.kubernetes.io/name" or another
+	// label, "workload name", "owner", "generated name", "consumer" (of a Setting),
+	// "reference" (of an autoscaler), "managed workloads" (of a Delivery), or
+	// "snapshot" (the last look knew it).
 	Basis string
 }
 

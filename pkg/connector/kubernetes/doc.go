@@ -20,13 +20,14 @@
 //	                        one REST client; the gate lets only reads through
 //	identity.go, version.go, health.go
 //	                        which cluster it is, what is asked of it, whether it answers
-//	access.go, review.go, list.go
+//	access.go, review.go, list.go, ahead.go
 //	                        may we list it, and the pages of a list
 //	served.go               which kinds of other makers the server knows
 //	decode.go               an answer is taken only for what it says it is
 //	unreachable.go          errors in our own words
-//	dump.go, dump_probe.go, package dump
-//	                        a recording in place of a server
+//	dump.go, dump_survey.go, dump_probe.go, package dump
+//	                        a recording in place of a server: how it is read, what
+//	                        it holds and when it was made, and what one object is
 //
 // Cutting down:
 //

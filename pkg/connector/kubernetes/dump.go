@@ -3,8 +3,6 @@ package kubernetes
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,9 +12,7 @@ import (
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/client-go/rest"
 
 	"github.com/rcactl/rcactl/pkg/connector"
@@ -60,9 +56,6 @@ func (r resource) serves(t dump.Type, metadataOnly bool) bool {
 	version := t.APIVersion[strings.LastIndexByte(t.APIVersion, '/')+1:]
 	return metadataOnly || r.version == version
 }
-
-// eventsAPI is the other view of Events.
-const eventsAPI = "events.k8s.io/v1"
 
 // recorded is a source that is a recording: nothing is asked of a cluster.
 type recorded struct{ *source }
@@ -169,272 +162,6 @@ func (c *Config) unreadable(ctx context.Context, err error) error {
 	return c.badRecording(err)
 }
 
-// maxNamespaces bounds the namespaces of a recording.
-const maxNamespaces = 100_000
-
-// survey is what a recording holds. Whoever made it chose its words: what is kept
-// of them is bounded by what the connector can read, and by the number of files.
-type survey struct {
-	kinds map[groupKind][]string
-	// types counts the objects of each kind; one that only has empty lists is there.
-	types map[dump.Type]int
-	// files says which kinds a file holds.
-	files      map[string][]dump.Type
-	namespaces map[string]bool
-	// managed says that some object tells its field managers, objects that there
-	// is one of which it is to be expected.
-	managed, manageable bool
-	objects             int
-	times               recordedTimes
-	asOf                time.Time
-	stamped             bool
-	kubeSystem          string
-	// untyped counts the objects of a document that do not say what they are;
-	// maybeSystem is one of them that is kube-system if they are namespaces.
-	untyped     int
-	maybeSystem string
-	standIn     string // uid of the namespace default, else of the oldest object
-	standInTime string
-	tally       dump.Tally
-}
-
-func newSurvey(kinds map[groupKind][]string) *survey {
-	return &survey{kinds: kinds, types: map[dump.Type]int{}, files: map[string][]dump.Type{}, namespaces: map[string]bool{}}
-}
-
-// readable lists the kinds that can be read, with the versions in which they are
-// understood.
-func (c *Config) readable() map[groupKind][]string {
-	out := map[groupKind][]string{}
-	for _, k := range c.kinds() {
-		out[k.groupKind()] = append(append(out[k.groupKind()], k.version), k.versions...)
-	}
-	return out
-}
-
-// otherVersion stands for the versions of a kind that are not understood, and
-// otherKind for the kinds that are not read.
-const otherVersion = "-"
-
-func otherKind() dump.Type { return dump.Type{APIVersion: "other/" + otherVersion, Kind: "other"} }
-
-// known is the type as far as it matters which it is.
-func (s *survey) known(t dump.Type) dump.Type {
-	if t.APIVersion == eventsAPI && t.Kind == "Event" {
-		return t
-	}
-	is := groupKindOf(t)
-	versions, read := s.kinds[is]
-	version := t.APIVersion[strings.LastIndexByte(t.APIVersion, '/')+1:]
-	switch {
-	case !read:
-		return otherKind()
-	case slices.Contains(versions, version):
-	case is.group == "":
-		return dump.Type{APIVersion: otherVersion, Kind: t.Kind}
-	default:
-		return dump.Type{APIVersion: is.group + "/" + otherVersion, Kind: t.Kind}
-	}
-	return t
-}
-
-// look surveys the recording once.
-func (r *recording) look(ctx context.Context) error {
-	if r.survey != nil {
-		return nil
-	}
-	all, part := newSurvey(r.kinds), newSurvey(r.kinds)
-	file := ""
-	keep := func() {
-		all.merge(part)
-		part = newSurvey(r.kinds)
-	}
-	var now string
-	if r.now != nil {
-		now = r.now().UTC().Format(time.RFC3339)
-	}
-	tally, err := r.Walk(ctx, dump.Handler{
-		Object: func(name string, in dump.Type, text []byte) error {
-			if name != file {
-				keep()
-				file = name
-			}
-			part.see(name, in, text, now)
-			if max(len(all.namespaces), len(part.namespaces)) > maxNamespaces {
-				return &dump.RefusedError{Why: fmt.Sprintf("names more than %d namespaces", maxNamespaces)}
-			}
-			return nil
-		},
-		End: func(name string, what dump.Type, ok bool) {
-			if !ok {
-				part = newSurvey(r.kinds) // these were no objects of the API
-				return
-			}
-			part.settle(name, what)
-			keep()
-		},
-	})
-	if err != nil {
-		return err
-	}
-	keep()
-	if r.now != nil && tally.Stamp.After(r.now()) {
-		tally.Stamp = time.Time{}
-	}
-	all.tally = tally
-	all.asOf, all.stamped = all.times.present(tally.Stamp)
-	r.survey = all
-	return nil
-}
-
-// settle says what the items of a document are that do not say it themselves.
-func (s *survey) settle(file string, what dump.Type) {
-	if what.Kind != "" {
-		s.has(file, what, s.untyped)
-	}
-	if what == (dump.Type{APIVersion: "v1", Kind: "Namespace"}) {
-		s.kubeSystem = cmp.Or(s.kubeSystem, s.maybeSystem)
-	}
-}
-
-func (s *survey) has(file string, t dump.Type, n int) {
-	t = s.known(t)
-	s.types[t] += n
-	if !slices.Contains(s.files[file], t) {
-		s.files[file] = append(s.files[file], t)
-	}
-}
-
-func (s *survey) see(file string, in dump.Type, text []byte, now string) {
-	p := probe(text)
-	m := &p.Metadata
-	if m.Name == "" {
-		return
-	}
-	t := p.is(in)
-	s.objects++
-	switch {
-	case t.Kind != "":
-		s.has(file, t, 1)
-	case m.Name == metav1.NamespaceSystem && m.Namespace == "" && isUID(m.UID):
-		s.maybeSystem = m.UID
-		fallthrough
-	default:
-		s.untyped++
-	}
-	if isNamespace(m.Namespace) {
-		s.namespaces[m.Namespace] = true
-	}
-	s.managed = s.managed || len(m.ManagedFields) > 0
-	switch {
-	case t.Kind == "Namespace" && t.APIVersion == "v1":
-		if isNamespace(m.Name) {
-			s.namespaces[m.Name] = true
-		}
-		if m.Name == metav1.NamespaceSystem && isUID(m.UID) {
-			s.kubeSystem = m.UID
-		}
-		if m.Name == metav1.NamespaceDefault && isUID(m.UID) {
-			s.standIn, s.standInTime = m.UID, ""
-		}
-	case t.Kind == "ConfigMap":
-		s.manageable = true
-	}
-	s.older(m.CreationTimestamp, m.UID)
-	s.times.see(&p, now)
-}
-
-// older keeps the oldest object, which most dumps of a cluster share, to stand for
-// it; the namespace default, which has no time here, stays.
-func (s *survey) older(created, uid string) {
-	if created == "" || uid == "" || s.standIn != "" && (s.standInTime == "" || created+uid >= s.standInTime+s.standIn) {
-		return
-	}
-	s.standIn, s.standInTime = uid, created
-}
-
-func (s *survey) merge(o *survey) {
-	for t, n := range o.types {
-		s.types[t] += n
-	}
-	for file, types := range o.files {
-		for _, t := range types {
-			s.has(file, t, 0)
-		}
-	}
-	for ns := range o.namespaces {
-		s.namespaces[ns] = true
-	}
-	s.managed, s.manageable = s.managed || o.managed, s.manageable || o.manageable
-	s.objects += o.objects
-	s.kubeSystem = cmp.Or(s.kubeSystem, o.kubeSystem)
-	if o.standIn != "" && o.standInTime == "" {
-		s.standIn, s.standInTime = o.standIn, ""
-	} else {
-		s.older(o.standInTime, o.standIn)
-	}
-	s.times.merge(o.times)
-}
-
-// target is what the cluster is called.
-func (s *survey) target() string {
-	if s.kubeSystem != "" {
-		return s.kubeSystem
-	}
-	sum := sha256.Sum256([]byte(s.standIn))
-	return "recording-" + hex.EncodeToString(sum[:])[:12]
-}
-
-func (s *survey) guessed() bool { return s.kubeSystem == "" }
-
-// holds reports whether the recording says anything of a list.
-func (s *survey) holds(l *listing) bool {
-	if l.namespace != "" && !l.resource.cluster && !s.namespaces[l.namespace] {
-		return false
-	}
-	for t := range s.types {
-		if l.resource.serves(t, l.accept == asMetadata) {
-			return true
-		}
-	}
-	return false
-}
-
-// fileHolds reports whether a file may hold objects of one of the lists.
-func (s *survey) fileHolds(file string, lists ...*listing) bool {
-	return slices.ContainsFunc(s.files[file], func(t dump.Type) bool {
-		return slices.ContainsFunc(lists, func(l *listing) bool { return l.resource.serves(t, l.accept == asMetadata) })
-	})
-}
-
-// sayBroken names the files that could not be read.
-func (s *survey) sayBroken() string {
-	n := s.tally.BrokenCount
-	if n == 0 {
-		return ""
-	}
-	names := make([]string, len(s.tally.Broken))
-	for i, b := range s.tally.Broken {
-		names[i] = b.String()
-	}
-	more := ""
-	if n > len(names) {
-		more = fmt.Sprintf(" and %d more", n-len(names))
-	}
-	return "; of the recording could not be read in full: " + strings.Join(names, ", ") + more
-}
-
-// damage says what may be missing from a list, because a file that may have held
-// more of it could not be read in full.
-func (s *survey) damage(l *listing) string {
-	for _, b := range s.tally.Broken {
-		if types := s.files[b.File]; len(types) == 0 || s.fileHolds(b.File, l) {
-			return strings.TrimPrefix(s.sayBroken(), "; ")
-		}
-	}
-	return ""
-}
-
 // replayJobs feeds the objects of the recording to the jobs of their kinds, in
 // place of lists.
 func (c *collection) replayJobs(ctx context.Context) error {
@@ -532,53 +259,6 @@ func replay[T any, PT interface {
 		return nil
 	}
 	return err
-}
-
-// belongs reports whether an object is one of a list.
-func (p *probed) belongs(l *listing, t dump.Type) bool {
-	if !l.resource.serves(t, l.accept == asMetadata) || l.namespace != "" && !l.resource.cluster && p.Metadata.Namespace != l.namespace {
-		return false
-	}
-	if l.selector == "" {
-		return true
-	}
-	selector, err := fields.ParseSelector(l.selector)
-	return err == nil && selector.Matches(fields.Set{
-		"reason": string(p.Reason), "type": string(p.Type),
-		"metadata.name": p.Metadata.Name, "metadata.namespace": p.Metadata.Namespace,
-	})
-}
-
-// coreEvent turns the newer view of an Event into the one that is read.
-func coreEvent(t dump.Type, text []byte) ([]byte, error) {
-	if t.APIVersion != eventsAPI {
-		return text, nil
-	}
-	var e struct {
-		metav1.TypeMeta   `json:",inline"`
-		metav1.ObjectMeta `json:"metadata"`
-		EventTime         metav1.MicroTime       `json:"eventTime"`
-		Series            *corev1.EventSeries    `json:"series"`
-		Controller        string                 `json:"reportingController"`
-		Instance          string                 `json:"reportingInstance"`
-		Action            string                 `json:"action"`
-		Reason            string                 `json:"reason"`
-		Regarding         corev1.ObjectReference `json:"regarding"`
-		Note              string                 `json:"note"`
-		Type              string                 `json:"type"`
-		Source            corev1.EventSource     `json:"deprecatedSource"`
-		First             metav1.Time            `json:"deprecatedFirstTimestamp"`
-		Last              metav1.Time            `json:"deprecatedLastTimestamp"`
-		Count             int32                  `json:"deprecatedCount"`
-	}
-	if err := json.Unmarshal(text, &e); err != nil {
-		return nil, errWrongKind
-	}
-	return json.Marshal(&corev1.Event{
-		ObjectMeta: e.ObjectMeta, InvolvedObject: e.Regarding, Reason: e.Reason, Message: e.Note, Source: e.Source,
-		FirstTimestamp: e.First, LastTimestamp: e.Last, Count: e.Count, Type: e.Type, EventTime: e.EventTime,
-		Series: e.Series, Action: e.Action, ReportingController: e.Controller, ReportingInstance: e.Instance,
-	})
 }
 
 // sayAbsent says that a stream is of kinds that are not there.

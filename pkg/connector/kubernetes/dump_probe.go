@@ -2,7 +2,10 @@ package kubernetes
 
 import (
 	"encoding/json"
-	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 
 	"github.com/rcactl/rcactl/pkg/connector/kubernetes/dump"
 )
@@ -70,74 +73,52 @@ func (p *probed) is(in dump.Type) dump.Type {
 	return in
 }
 
-// eventSlack is how much later than all else an Event may say that it was: whoever
-// may create Events chooses its times, and a wrong one would move the window to
-// where nothing happened.
-const eventSlack = time.Hour
-
-// times finds when a recording was made: the latest time that the API server or
-// a controller wrote, and the latest that an Event tells. They are RFC 3339 in
-// UTC, so that texts compare as times do.
-type recordedTimes struct{ served, told string }
-
-func (t *recordedTimes) see(p *probed, now string) {
-	t.serve(p.Metadata.CreationTimestamp, now)
-	for _, m := range p.Metadata.ManagedFields {
-		t.serve(m.Time, now)
+// belongs reports whether an object is one of a list.
+func (p *probed) belongs(l *listing, t dump.Type) bool {
+	if !l.resource.serves(t, l.accept == asMetadata) || l.namespace != "" && !l.resource.cluster && p.Metadata.Namespace != l.namespace {
+		return false
 	}
-	for _, c := range p.Status.Conditions {
-		t.serve(c.Transition, now)
-		t.serve(c.Update, now)
-		t.serve(c.Heartbeat, now)
+	if l.selector == "" {
+		return true
 	}
-	for _, told := range []string{string(p.LastTimestamp), string(p.EventTime), p.Series.LastObservedTime} {
-		laterTime(&t.told, told, now)
-	}
+	selector, err := fields.ParseSelector(l.selector)
+	return err == nil && selector.Matches(fields.Set{
+		"reason": string(p.Reason), "type": string(p.Type),
+		"metadata.name": p.Metadata.Name, "metadata.namespace": p.Metadata.Namespace,
+	})
 }
 
-func (t *recordedTimes) serve(text, now string) { laterTime(&t.served, text, now) }
+// eventsAPI is the other view of Events.
+const eventsAPI = "events.k8s.io/v1"
 
-func (t *recordedTimes) merge(o recordedTimes) {
-	laterTime(&t.served, o.served, "")
-	laterTime(&t.told, o.told, "")
-}
-
-// laterTime keeps the later time. One after now, if that is known, is of no recording.
-func laterTime(latest *string, text, now string) {
-	const whole = len("2006-01-02T15:04:05Z")
-	if len(text) < whole || text[len(text)-1] != 'Z' || len(text) > whole+10 {
-		return
+// coreEvent turns the newer view of an Event into the one that is read.
+func coreEvent(t dump.Type, text []byte) ([]byte, error) {
+	if t.APIVersion != eventsAPI {
+		return text, nil
 	}
-	if len(*latest) >= whole && text[:whole-1] <= (*latest)[:whole-1] || now != "" && text[:whole-1] > now[:whole-1] {
-		return
+	var e struct {
+		metav1.TypeMeta   `json:",inline"`
+		metav1.ObjectMeta `json:"metadata"`
+		EventTime         metav1.MicroTime       `json:"eventTime"`
+		Series            *corev1.EventSeries    `json:"series"`
+		Controller        string                 `json:"reportingController"`
+		Instance          string                 `json:"reportingInstance"`
+		Action            string                 `json:"action"`
+		Reason            string                 `json:"reason"`
+		Regarding         corev1.ObjectReference `json:"regarding"`
+		Note              string                 `json:"note"`
+		Type              string                 `json:"type"`
+		Source            corev1.EventSource     `json:"deprecatedSource"`
+		First             metav1.Time            `json:"deprecatedFirstTimestamp"`
+		Last              metav1.Time            `json:"deprecatedLastTimestamp"`
+		Count             int32                  `json:"deprecatedCount"`
 	}
-	if _, err := time.Parse(time.RFC3339Nano, text); err == nil {
-		*latest = text[:whole-1] + "Z"
+	if err := json.Unmarshal(text, &e); err != nil {
+		return nil, errWrongKind
 	}
-}
-
-// present is the time of the recording: that of its own stamp, unless objects tell
-// of later. It is the end of the second, so that what happened last is before it.
-func (t recordedTimes) present(stamp time.Time) (asOf time.Time, stamped bool) {
-	served, _ := time.Parse(time.RFC3339, t.served)
-	told, _ := time.Parse(time.RFC3339, t.told)
-	asOf = served
-	if told.After(asOf) && (served.IsZero() || told.Before(served.Add(eventSlack))) {
-		asOf = told
-	}
-	if stamp.After(asOf) {
-		asOf, stamped = stamp.Truncate(time.Second), true
-	}
-	if asOf.IsZero() {
-		return asOf, false
-	}
-	return asOf.Add(time.Second).UTC(), stamped
-}
-
-// basis says where asOf is from.
-func (s *survey) basis() string {
-	if s.stamped {
-		return "the time that its file \"timestamp\" tells"
-	}
-	return "the latest time that an object in it tells"
+	return json.Marshal(&corev1.Event{
+		ObjectMeta: e.ObjectMeta, InvolvedObject: e.Regarding, Reason: e.Reason, Message: e.Note, Source: e.Source,
+		FirstTimestamp: e.First, LastTimestamp: e.Last, Count: e.Count, Type: e.Type, EventTime: e.EventTime,
+		Series: e.Series, Action: e.Action, ReportingController: e.Controller, ReportingInstance: e.Instance,
+	})
 }
