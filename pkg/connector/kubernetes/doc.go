@@ -40,8 +40,9 @@
 //	                        Events, what their messages tell, and which tell of what
 //	                        a pod's status tells too
 //	nodes.go                what nodes are and suffer
-//	settings.go, secrets.go, managers.go, fieldset.go
-//	                        what configures, and who wrote which keys of it
+//	settings.go, secrets.go, managers.go, fieldset.go, allowlist.go
+//	                        what configures, who wrote which keys of it, and which
+//	                        labels and annotations count
 //	gitops.go, flux.go, helm.go, managedby.go
 //	                        what delivery tools applied, and what is theirs
 //

@@ -54,7 +54,9 @@ func TestRivalClaimsTellNothing(t *testing.T) {
 // in the state.
 func TestAUIDThatLooksLikeALookDoesNotBreakTheState(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	looked := func(string, string) (glance, bool) { return glance{began: at, ended: at, end: at.Add(time.Hour), asked: true}, true }
+	looked := func(string, string) (glance, bool) {
+		return glance{began: at, ended: at, end: at.Add(time.Hour), asked: true}, true
+	}
 	keeps := []keepsake{}
 	for i, uid := range []string{"=ConfigMap\tshop", "=x", "=", "a=b", "~", "u"} {
 		keeps = append(keeps, keepsake{object: record.Object{Kind: "ConfigMap", Namespace: "shop", Name: "m" + strconv.Itoa(i), UID: uid}})
