@@ -3,7 +3,6 @@ package kubernetes
 import (
 	"bytes"
 	"context"
-	"sync"
 )
 
 // ahead is the next page of a list, asked for while the one before it is still
@@ -16,22 +15,26 @@ type ahead struct {
 	done  chan struct{}
 	body  []byte
 	err   error
+	// panicked is what a bug on the way panicked with; it goes on where it can be
+	// contained.
+	panicked any
 }
 
 // askAhead asks for the page that follows body, if that is a page in protobuf which
 // says that there is one. A list that may reach its bound before is not asked
 // for more than it needs.
-func (l *listing) askAhead(ctx context.Context, c *client, wg *sync.WaitGroup, body []byte, token string, limit int) *ahead {
+func (l *listing) askAhead(ctx context.Context, c *client, body []byte, token string, limit int) *ahead {
 	next := continueOf(body)
 	if next == "" || next == token || c.maxObjects-l.objects <= 2*limit {
 		return nil
 	}
 	ctx, stop := context.WithCancel(ctx)
 	a := &ahead{token: next, limit: limit, stop: stop, done: make(chan struct{})}
-	wg.Go(func() {
+	go func() {
 		defer close(a.done)
+		defer func() { a.panicked = recover() }()
 		a.body, a.err = l.fetch(ctx, c, next, limit)
-	})
+	}()
 	return a
 }
 
@@ -41,18 +44,24 @@ func (a *ahead) page(token string, limit int) (body []byte, err error, ok bool) 
 	if a == nil {
 		return nil, nil, false
 	}
-	defer a.stop()
 	if a.token != token || a.limit != limit {
+		a.drop()
 		return nil, nil, false
 	}
 	<-a.done
+	a.stop()
+	if a.panicked != nil {
+		panic(a.panicked)
+	}
 	return a.body, a.err, true
 }
 
-// drop gives up a page that nobody wants any more.
+// drop gives up a page that nobody wants any more, and wipes what came of it.
 func (a *ahead) drop() {
 	if a != nil {
 		a.stop()
+		<-a.done
+		wipe(a.body)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -84,8 +83,6 @@ func list[T any, PT interface {
 	seen := seenSet{}
 	token, idle := "", 0
 	var next *ahead
-	var asking sync.WaitGroup
-	defer asking.Wait()
 	defer func() { next.drop() }()
 	for {
 		p := page()
@@ -102,7 +99,7 @@ func list[T any, PT interface {
 			body, err = l.fetch(ctx, c, token, limit)
 		}
 		if err == nil {
-			next = l.askAhead(ctx, c, &asking, body, token, limit)
+			next = l.askAhead(ctx, c, body, token, limit)
 			err = c.decode(body, limit, p)
 		}
 		if err != nil {
