@@ -100,7 +100,7 @@ func (f *collectFlags) run(ctx context.Context, sys *System, opts *options) erro
 		debug.SetGCPercent(50)
 	}
 	p := newPrinter(sys, opts.people(sys))
-	s.printFound(p)
+	s.printFound(p, "rcactl validate --print-config"+f.chosen()+" > rcactl.yaml")
 	if len(s.sources) == 0 {
 		return s.nothingToAsk()
 	}
@@ -126,7 +126,9 @@ func (f *collectFlags) run(ctx context.Context, sys *System, opts *options) erro
 		p.line("  %s", p.dim.Render(sentence))
 	}
 	var seen timeline
-	o.Evidence = seen.add
+	if !opts.quiet {
+		o.Evidence = seen.add
+	}
 	o.Waiting = func(pid int) {
 		p.line("  waiting for another rcactl that uses this state folder%s", processText(pid))
 	}
@@ -144,9 +146,11 @@ func (f *collectFlags) run(ctx context.Context, sys *System, opts *options) erro
 	case err != nil:
 		return fail(exitFailed, err, "")
 	}
-	p.line("")
-	seen.print(p, out.Window, out.Statement.Predicate.Outcome != manifest.OutcomeFailed)
-	printCoverage(p, out)
+	if !opts.quiet {
+		p.line("")
+		seen.print(p, out.Window, out.Statement.Predicate.Outcome != manifest.OutcomeFailed)
+		printCoverage(p, out)
+	}
 	if err := printOutcome(sys, opts, p, out, f.verifyHint(out)); err != nil {
 		return err
 	}
@@ -206,7 +210,11 @@ func printProgress(p *printer, pr collect.Progress) {
 }
 
 func progressText(pr collect.Progress) string {
-	text := fmt.Sprintf("%s · %s · %.1f s", plural(int64(pr.Records), "record"), plural(int64(pr.Requests), "request"), pr.Took.Seconds())
+	asked := plural(int64(pr.Requests), "request")
+	if pr.Recorded {
+		asked = "nothing asked"
+	}
+	text := fmt.Sprintf("%s · %s · %.1f s", plural(int64(pr.Records), "record"), asked, pr.Took.Seconds())
 	if pr.Version != "" {
 		text = pr.Version + " · " + text
 	}
@@ -251,8 +259,8 @@ func printTrouble(w io.Writer, out collect.Outcome) {
 	}
 }
 
-// printCoverage says what is not known: what failed first, what no look can know
-// last.
+// printCoverage says what is not known, what failed first. What no look like this
+// one can know is counted.
 func printCoverage(p *printer, out collect.Outcome) {
 	var failed, short, notes []string
 	for _, src := range out.Statement.Predicate.Sources {
@@ -265,10 +273,20 @@ func printCoverage(p *printer, out collect.Outcome) {
 				failed = append(failed, text+", "+string(st.Status)+": "+st.Reason)
 				failed = append(failed, missing(st)...)
 			case st.Reason != "":
+				if a := st.Answered; a != nil && st.Asked != nil && a.Start.After(st.Asked.Start) {
+					text += " before " + a.Start.UTC().Format("2006-01-02 15:04:05")
+				}
 				short = append(short, text+": "+st.Reason)
 			}
 		}
-		notes = append(notes, src.Notes...)
+		for _, note := range src.Notes {
+			if !slices.Contains(out.Routine, note) {
+				notes = append(notes, note)
+			}
+		}
+	}
+	if n := len(out.Routine); n > 0 {
+		notes = append(notes, fmt.Sprintf("And what no run like this one knows: %s in rcactl manifest show", plural(int64(n), "note")))
 	}
 	gaps := slices.Concat(failed, short, notes)
 	if len(gaps) == 0 {

@@ -302,8 +302,9 @@ func (s *setup) nothingToAsk() error {
 // matches reports whether --connector names an instance, by its key or its type.
 func matches(want string, i config.Instance) bool { return want == i.Key || want == i.Type }
 
-// printFound says what will be asked, and where that was found.
-func (s *setup) printFound(p *printer) {
+// printFound says what will be asked, and where that was found. writeDown is the
+// command that makes a config of it.
+func (s *setup) printFound(p *printer, writeDown string) {
 	if s.where != "" {
 		p.line("%s", p.dim.Render(clean("config "+s.where)))
 	}
@@ -313,9 +314,25 @@ func (s *setup) printFound(p *printer) {
 	for _, found := range s.found {
 		p.line("  %s", clean(found))
 	}
-	if s.where == "" && len(s.found) > 0 {
-		p.line("  %s", p.dim.Render("no config; to write this one down: rcactl validate --print-config > rcactl.yaml"))
+	if s.where == "" && len(s.found) > 0 && writeDown != "" {
+		p.line("  %s", p.dim.Render("no config; to write this one down: "+clean(writeDown)))
 	}
+}
+
+// chosen are the flags that chose what is read, such that they can be pasted.
+func (f *setupFlags) chosen() string {
+	text := ""
+	add := func(flag, value string) {
+		if value != "" {
+			text += " --" + flag + " " + shellQuote(value)
+		}
+	}
+	add("kubeconfig", f.kubeconfig)
+	add("context", f.context)
+	add("dump", f.dump)
+	add("namespace", strings.Join(f.namespaces, ","))
+	add("selector", f.selector)
+	return text
 }
 
 // options prepares a run.

@@ -30,7 +30,7 @@ type hurt struct {
 	service, class string
 	details        map[string]bool
 	first          time.Time
-	objects        map[string]bool
+	objects, kinds map[string]bool
 	ongoing        bool
 	exit           *int32
 }
@@ -57,20 +57,38 @@ func (t *timeline) addSignal(e evidence.Event) {
 		if t.hurts == nil {
 			t.hurts = map[string]*hurt{}
 		}
-		h = &hurt{service: serviceOf(e), class: e.Signal.Class, first: e.Time, details: map[string]bool{}, objects: map[string]bool{}}
+		h = &hurt{service: serviceOf(e), class: e.Signal.Class, first: e.Time, details: map[string]bool{}, objects: map[string]bool{}, kinds: map[string]bool{}}
 		t.hurts[key] = h
 	}
 	if e.Time.Before(h.first) {
 		h.first = e.Time
 	}
-	if e.Signal.Detail != "" {
-		h.details[strings.ReplaceAll(e.Signal.Detail, "_", " ")] = true
+	if detail := signalDetail(e.Signal); detail != "" && (h.details[detail] || len(h.details) < maxDetails) {
+		h.details[detail] = true
 	}
+	h.kinds[e.Source.Object.Kind] = true
 	h.objects[e.Source.Object.Kind+"/"+e.Source.Object.Name] = true
 	h.ongoing = h.ongoing || e.Signal.Ongoing
 	if e.Signal.ExitCode != nil {
 		h.exit = e.Signal.ExitCode
 	}
+}
+
+// maxDetails is how many details of one trouble are shown.
+const maxDetails = 5
+
+// signalDetail is what refines the class: for a quota its name, and of what is of
+// no class the reason.
+func signalDetail(s *evidence.Signal) string {
+	switch {
+	case s.Quota != "" && s.Detail != "":
+		return strings.ReplaceAll(s.Detail, "_", " ") + " " + s.Quota
+	case s.Detail != "":
+		return strings.ReplaceAll(s.Detail, "_", " ")
+	case s.Class == "unclassified":
+		return s.Reason
+	}
+	return ""
 }
 
 // what names the trouble: "image pull (not found)".
@@ -242,7 +260,8 @@ func between(e evidence.Event) (from, to time.Time) {
 	return from, to
 }
 
-// changedKeys tells the keys of a change: " A, B, +C, -D".
+// changedKeys tells the keys of a change: " A, B, +C, -D", and those of which it
+// may have been any: " maybe E, F".
 func changedKeys(c *evidence.ConfigChange) string {
 	keys := slices.Clone(c.Changed)
 	for _, key := range c.Added {
@@ -251,10 +270,17 @@ func changedKeys(c *evidence.ConfigChange) string {
 	for _, key := range c.Removed {
 		keys = append(keys, "-"+key)
 	}
-	if len(keys) == 0 {
-		return ""
+	text := ""
+	if len(keys) > 0 {
+		text = " " + evidence.Some(keys)
 	}
-	return " " + evidence.Some(keys)
+	if len(c.KeysOfManager) > 0 && !c.KeysKnown {
+		if text != "" {
+			text += ","
+		}
+		text += " maybe " + evidence.Some(c.KeysOfManager)
+	}
+	return text
 }
 
 // startedBefore counts the pods that were started before the change and that it
@@ -304,18 +330,27 @@ func fromTo(d *evidence.Deployment) string {
 		return fmt.Sprintf("%d → %d replicas", *d.Replicas.From, d.Replicas.To)
 	case d.Replicas != nil:
 		return fmt.Sprintf("to %d replicas", d.Replicas.To)
-	case d.From != nil && d.To != nil:
+	case d.To == nil || d.To.Revision == 0:
+		if d.Workload == "Job" || d.Workload == "CronJob" {
+			return d.Workload // which have no revisions
+		}
+	case d.From != nil && d.From.Revision != 0:
 		return fmt.Sprintf("%d → %d", d.From.Revision, d.To.Revision)
-	case d.To != nil:
-		return fmt.Sprint(d.To.Revision)
+	default:
+		return strconv.FormatInt(d.To.Revision, 10)
 	}
 	return ""
 }
 
-// images tells which images changed: the tags where only they did.
+// images tells which images changed, the tags where only they did, and which other
+// fields of the pod template.
 func images(d *evidence.Deployment) string {
 	if d.To == nil || d.Replicas != nil {
 		return ""
+	}
+	switch d.Change {
+	case evidence.ChangePause, evidence.ChangeResume, evidence.ChangeUpdate:
+		return "" // the images are what they were, or that is not known
 	}
 	before := map[string]string{}
 	if d.From != nil {
@@ -333,12 +368,15 @@ func images(d *evidence.Deployment) string {
 			parts = append(parts, imageChange(old, i.Image))
 		}
 	}
-	if len(parts) == 0 && d.Change == evidence.ChangeRollout {
-		return "same images, other template"
-	}
 	const most = 3
 	if len(parts) > most {
 		parts = append(parts[:most], fmt.Sprintf("and %d more", len(parts)-most))
+	}
+	if fields := d.FieldsBesideImages(); fields != "" {
+		parts = append(parts, fields)
+	}
+	if len(parts) == 0 && d.Change == evidence.ChangeRollout {
+		return "same images, other template"
 	}
 	return strings.Join(parts, ", ")
 }
@@ -399,7 +437,11 @@ func order(from, to, symptom time.Time, w window.Window) string {
 
 // hurtRow is: since when, what, service, how many, whether it goes on.
 func hurtRow(p *printer, h *hurt, layout string) []cell {
-	detail := plural(int64(len(h.objects)), "object")
+	noun := "object"
+	if len(h.kinds) == 1 {
+		noun = slices.Collect(maps.Keys(h.kinds))[0]
+	}
+	detail := plural(int64(len(h.objects)), noun)
 	if h.exit != nil {
 		detail += fmt.Sprintf(", exit code %d", *h.exit)
 	}

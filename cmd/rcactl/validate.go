@@ -114,7 +114,7 @@ func (f *setupFlags) printConfig(cmd *cobra.Command, sys *System, opts *options)
 	if err != nil {
 		return fail(exitFailed, err, "")
 	}
-	s.printFound(newPrinter(sys, opts.people(sys)))
+	s.printFound(newPrinter(sys, opts.people(sys)), "")
 	_, err = sys.Stdout.Write(text)
 	return err
 }

@@ -81,6 +81,9 @@ func Run(ctx context.Context, o Options) (Outcome, error) {
 			return r.outcome, fmt.Errorf("%s: %w", stage.doing, err)
 		}
 	}
+	for _, s := range r.sources {
+		r.outcome.Routine = append(r.outcome.Routine, s.result.Routine...)
+	}
 	return r.outcome, nil
 }
 
@@ -249,7 +252,7 @@ func (s *source) progress() Progress {
 	p := Progress{
 		Source: s.Name, Status: s.status, Class: connector.ClassOf(s.err), Error: message(s.err),
 		Version: s.identity.Version, Events: s.tallies.events, Took: s.took,
-		Skew: noticeable(s.identity.Skew),
+		Skew: noticeable(s.identity.Skew), Recorded: !s.identity.AsOf.IsZero(),
 	}
 	if s.Skip != "" {
 		p.Error = s.Skip

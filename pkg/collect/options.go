@@ -134,6 +134,8 @@ type Progress struct {
 	// Records counts what was read, Events what was written, Requests what was
 	// asked.
 	Records, Events, Requests int
+	// Recorded says that a recording was read and nobody was asked.
+	Recorded bool
 	// Took is how long it took.
 	Took time.Duration
 	// Skew is how far the source's clock is ahead of ours (negative: behind); zero
@@ -159,6 +161,9 @@ type Outcome struct {
 	Events, Repeated int
 	// Statement is what was signed: status, sources, coverage, counts.
 	Statement manifest.Statement
+	// Routine are those notes of the sources in Statement that hold of every run
+	// like this one.
+	Routine []string
 }
 
 // ConfigDigest is the hex SHA-256 of what a config says about what is read. A

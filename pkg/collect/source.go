@@ -151,6 +151,7 @@ func (s *source) settle(o Options) {
 	case len(o.Scope.Services) > 0:
 		s.notes = append(s.notes, "the run was narrowed to some services, so the cursor was not moved")
 	}
+	s.notes = append(s.notes, s.result.Routine...)
 	for _, stream := range s.caps.Streams {
 		c := s.cover(stream.Name)
 		if stream.Incremental {

@@ -169,6 +169,9 @@ type Result struct {
 	// Notes are sentences of ours for the manifest: what this source cannot
 	// know, what was read beyond the default.
 	Notes []string
+	// Routine are notes that hold of every run like this one, whatever it found.
+	// The manifest has them after the others; a summary may leave them out.
+	Routine []string
 }
 
 // MaxState bounds Result.State: 32 MiB.

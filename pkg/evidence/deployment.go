@@ -253,15 +253,34 @@ func (d *Deployment) triggered() string {
 const namedFields = 3
 
 func (d *Deployment) changedFields() string {
-	if len(d.TemplateChanges) == 0 {
+	if fields := someFields(d.TemplateChanges, d.TemplateChangesMore); fields != "" {
+		return "; changed: " + fields
+	}
+	return ""
+}
+
+// FieldsBesideImages names the first fields of the pod template that changed and
+// are no image of a container: what an image does not tell.
+func (d *Deployment) FieldsBesideImages() string {
+	var others []TemplateChange
+	for _, c := range d.TemplateChanges {
+		if c.Change != FieldChanged || !strings.HasSuffix(c.Path, "].image") {
+			others = append(others, c)
+		}
+	}
+	return someFields(others, d.TemplateChangesMore)
+}
+
+func someFields(changes []TemplateChange, more int32) string {
+	if len(changes) == 0 {
 		return ""
 	}
 	var names []string
-	for _, c := range d.TemplateChanges[:min(len(d.TemplateChanges), namedFields)] {
+	for _, c := range changes[:min(len(changes), namedFields)] {
 		names = append(names, c.say())
 	}
-	text := "; changed: " + strings.Join(names, ", ")
-	if more := len(d.TemplateChanges) + int(d.TemplateChangesMore) - len(names); more > 0 {
+	text := strings.Join(names, ", ")
+	if more := len(changes) + int(more) - len(names); more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text
@@ -285,6 +304,10 @@ func sayPath(path string) string {
 		}
 		if name, ok := inBrackets(field, "env["); ok {
 			field = "env " + name
+		} else if name, ok := strings.CutPrefix(field, "resources.limits."); ok {
+			field = name + " limit"
+		} else if name, ok := strings.CutPrefix(field, "resources.requests."); ok {
+			field = name + " request"
 		}
 		return field + " of " + container
 	}

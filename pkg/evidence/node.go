@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -96,32 +97,29 @@ func summarizeNode(name string, n *Node) string {
 	switch n.Change {
 	case NodeUpgraded:
 		for i, v := range n.Upgraded {
-			if i > 0 {
-				b.WriteString(" and")
-			}
-			fmt.Fprintf(&b, " got another %s", strings.ReplaceAll(v.Component, "_", " "))
-			fromTo(&b, v.From, v.To)
+			became(&b, i, v.Component, v.From, v.To)
 		}
 	case NodeTaintsChanged:
 		if len(n.TaintsAdded)+len(n.TaintsRemoved) == 0 {
 			b.WriteString(" has other taints")
 			break
 		}
-		fmt.Fprintf(&b, " got %d taints and lost %d", len(n.TaintsAdded), len(n.TaintsRemoved))
+		if len(n.TaintsAdded) > 0 {
+			b.WriteString(" got the taint " + Some(n.TaintsAdded))
+		}
+		if len(n.TaintsAdded) > 0 && len(n.TaintsRemoved) > 0 {
+			b.WriteString(" and")
+		}
+		if len(n.TaintsRemoved) > 0 {
+			b.WriteString(" lost the taint " + Some(n.TaintsRemoved))
+		}
 	case NodeLabelChanged:
 		for i, l := range n.Labels {
-			if i > 0 {
-				b.WriteString(" and")
-			}
-			fmt.Fprintf(&b, " got another %s", strings.ReplaceAll(l.Label, "_", " "))
-			fromTo(&b, l.From, l.To)
+			became(&b, i, l.Label, l.From, l.To)
 		}
 	case NodeAllocatableChanged:
 		for i, q := range n.Allocatable {
-			if i > 0 {
-				b.WriteString(" and")
-			}
-			fmt.Fprintf(&b, " has %s to give: %d in place of %d", strings.ReplaceAll(q.Resource, "_", " "), q.To, q.From)
+			became(&b, i, "allocatable "+q.Resource, strconv.FormatInt(q.From, 10), strconv.FormatInt(q.To, 10))
 		}
 	case NodeAdded, NodeRemoved, NodeRebooted, NodeCordoned, NodeUncordoned:
 		fmt.Fprintf(&b, " was %s", n.Change)
@@ -129,12 +127,21 @@ func summarizeNode(name string, n *Node) string {
 	return b.String()
 }
 
-func fromTo(b *strings.Builder, from, to string) {
-	if from != "" {
-		fmt.Fprintf(b, " from %s", from)
+// became tells the ith thing of a node that is other than before.
+func became(b *strings.Builder, i int, what, from, to string) {
+	if i > 0 {
+		b.WriteString(" and")
+	} else {
+		b.WriteString(":")
 	}
-	if to != "" {
-		fmt.Fprintf(b, " to %s", to)
+	what = strings.ReplaceAll(what, "_", " ")
+	switch {
+	case from != "" && to != "":
+		fmt.Fprintf(b, " %s changed from %s to %s", what, from, to)
+	case to != "":
+		fmt.Fprintf(b, " %s is now %s", what, to)
+	default:
+		fmt.Fprintf(b, " %s %s is gone", what, from)
 	}
 }
 

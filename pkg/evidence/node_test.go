@@ -11,13 +11,14 @@ func TestSentencesAboutNodes(t *testing.T) {
 	for want, n := range map[string]evidence.Node{
 		"Node n was rebooted": {Change: evidence.NodeRebooted},
 		"Node n was cordoned": {Change: evidence.NodeCordoned},
-		"Node n got another kernel from 6.1 to 6.2 and got another os image to 7": {Change: evidence.NodeUpgraded, Upgraded: []evidence.VersionChange{
+		"Node n: kernel changed from 6.1 to 6.2 and os image is now 7": {Change: evidence.NodeUpgraded, Upgraded: []evidence.VersionChange{
 			{Component: "kernel", From: "6.1", To: "6.2"}, {Component: "os_image", To: "7"},
 		}},
-		"Node n has other taints":        {Change: evidence.NodeTaintsChanged},
-		"Node n got 1 taints and lost 0": {Change: evidence.NodeTaintsChanged, TaintsAdded: []string{"a:NoSchedule"}},
-		"Node n got another zone from a": {Change: evidence.NodeLabelChanged, Labels: []evidence.LabelChange{{Label: "zone", From: "a"}}},
-		"Node n has pods to give: 5 in place of 9": {Change: evidence.NodeAllocatableChanged, Allocatable: []evidence.QuantityChange{
+		"Node n has other taints": {Change: evidence.NodeTaintsChanged},
+		"Node n got the taint a:NoSchedule and lost the taint b:NoExecute": {Change: evidence.NodeTaintsChanged, TaintsAdded: []string{"a:NoSchedule"}, TaintsRemoved: []string{"b:NoExecute"}},
+		"Node n got the taint a:NoSchedule":                                {Change: evidence.NodeTaintsChanged, TaintsAdded: []string{"a:NoSchedule"}},
+		"Node n: zone a is gone":                                           {Change: evidence.NodeLabelChanged, Labels: []evidence.LabelChange{{Label: "zone", From: "a"}}},
+		"Node n: allocatable pods changed from 9 to 5": {Change: evidence.NodeAllocatableChanged, Allocatable: []evidence.QuantityChange{
 			{Resource: "pods", From: 9, To: 5},
 		}},
 	} {

@@ -124,8 +124,12 @@ func signalParts(s *Signal) []string {
 	add("registry %s", s.Registry)
 	add("webhook %s", s.Webhook)
 	add("volume %s", s.Volume)
-	add("quota %s", s.Quota)
-	add("of %s", listed(s.Resources))
+	if s.Quota != "" && len(s.Resources) > 0 {
+		parts = append(parts, "quota "+s.Quota+" for "+listed(s.Resources))
+	} else {
+		add("quota %s", s.Quota)
+		add("of %s", listed(s.Resources))
+	}
 	add("process %s", s.Process)
 	switch {
 	case s.MemoryLimit == nil:

@@ -20,7 +20,7 @@ func TestASignalInOneSentence(t *testing.T) {
 		"Pod web, container app: oom killed, memory limit 1000 bytes": {
 			Class: "oom_killed", Container: "app", Count: 1, MemoryLimit: new(int64(1000)),
 		},
-		"Pod web: create failed (quota), quota compute, of limits.memory, pods": {
+		"Pod web: create failed (quota), quota compute for limits.memory, pods": {
 			Class: "create_failed", Detail: "quota", Count: 1, Quota: "compute", Resources: []string{"limits.memory", "pods"},
 		},
 		"Pod web: create failed (quota), of a, b, c, d, e and 1 more": {

@@ -34,6 +34,13 @@ func (e Event) Span() Span {
 			add(from)
 			s.Ongoing = true
 		}
+	case e.ConfigChange != nil:
+		// A write whose own time is known has that. What only two looks tell has the
+		// time of the later one, which is read after the window has ended.
+		if c := e.ConfigChange; c.How == "snapshot" && c.NotBefore != nil && (c.NotAfter == nil || e.Time.Equal(*c.NotAfter)) {
+			add(c.NotBefore)
+			s.Ongoing = true
+		}
 	case e.Signal != nil:
 		add(e.Signal.Last)
 		s.Ongoing = e.Signal.Ongoing

@@ -379,7 +379,7 @@ func (s Suite) actionsOnlyRead(t *testing.T) {
 func (s Suite) nothingPlanted(t *testing.T) {
 	got := s.all(t)
 	text := fmt.Sprintf("%+v\n%#v\n", got.records, got.result)
-	for _, v := range []any{got.records, got.result.Actions, got.result.Coverage, got.result.Notes} {
+	for _, v := range []any{got.records, got.result.Actions, got.result.Coverage, got.result.Notes, got.result.Routine} {
 		js, err := json.Marshal(v)
 		if err != nil {
 			t.Fatal(err)

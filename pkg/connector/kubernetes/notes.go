@@ -22,7 +22,7 @@ func (c *collection) writeNotes(j *joined) {
 		c.noteWorkloads(j)
 	}
 	if slices.Contains(streams, record.StreamPods) {
-		c.note("Container status is that of the moment of the look: of each container only the present state and the last end are known.")
+		c.routineNotes = append(c.routineNotes, "Container status is that of the moment of the look: of each container only the present state and the last end are known.")
 	}
 	c.noteNodeEvents(streams)
 	c.noteSettings(streams)
@@ -37,11 +37,7 @@ func (c *collection) note(format string, args ...any) {
 func (c *collection) noteLooks() {
 	switch {
 	case c.req.State == nil:
-		c.note("This is the first look: objects that were deleted before it cannot be seen, and of what was changed only what the objects themselves still tell. " +
-			"The next run compares with it.")
-		if c.done[record.StreamNodes] && slices.ContainsFunc(c.jobs, func(j *job) bool { return j.stream == record.StreamNodes && j.objects > 0 }) {
-			c.note("Of nodes the first look tells when they joined and what they suffer; reboots, upgrades, other labels and taints are told from the next run on.")
-		}
+		c.note("This is a first look, with none before it to compare with: %s are not known. Runs that continue from a cursor compare with the run before.", c.unseen())
 	case !c.req.Incremental:
 		c.note("The window was named by a person: of objects that were deleted, scaled or changed since the last look it is told that they were so " +
 			"when they were read, and not since when, because a list shows the present and not the end of the window.")
@@ -52,6 +48,21 @@ func (c *collection) noteLooks() {
 	if n := c.forgotten.facts; n > 0 {
 		c.note("Objects of which less is remembered, because they have more to compare than %d bytes hold: %d. That they change will be told, and not always where.", maxRemembered, n)
 	}
+}
+
+// unseen lists what a first look does not see of what it reads.
+func (c *collection) unseen() string {
+	things := []string{"what was deleted before"}
+	if slices.Contains(c.config.streams(), record.StreamWorkloads) {
+		things = append(things, "scalings whose Event is gone or was combined with others")
+	}
+	if c.done[record.StreamNodes] && slices.ContainsFunc(c.jobs, func(j *job) bool { return j.stream == record.StreamNodes && j.objects > 0 }) {
+		things = append(things, "reboots, upgrades, labels and taints of nodes that changed")
+	}
+	if n := len(things); n > 1 {
+		return strings.Join(things[:n-1], ", ") + ", and " + things[n-1]
+	}
+	return things[0]
 }
 
 // noteIdentity says when service keys are not stable, or have just changed.
@@ -105,10 +116,6 @@ func (c *collection) noteEmpty() {
 
 // noteWorkloads says what one look at workloads cannot know.
 func (c *collection) noteWorkloads(j *joined) {
-	if c.req.State == nil {
-		c.note("Of scalings before the first look only those are known whose Event is still kept (for an hour by default) and was not combined with others. " +
-			"The next run compares the numbers of replicas.")
-	}
 	if n := c.routine(j); n > 0 {
 		c.note("Jobs of CronJobs and other controllers that ended well in the window are not told one by one: %d.", n)
 	}
@@ -146,7 +153,8 @@ func (c *collection) noteSettings(streams []string) {
 	if data && c.config.Fingerprints {
 		c.note("Values of ConfigMaps and Secrets were read, because the config asks for fingerprints: of each value a keyed fingerprint is kept for the next run, and nothing else.")
 	} else if data {
-		c.note("Of ConfigMaps and Secrets only the metadata was read: the last write by each field manager is known and which keys it owns, and not which of them it changed.")
+		c.routineNotes = append(c.routineNotes,
+			"Of ConfigMaps and Secrets only the metadata was read: the last write by each field manager is known and which keys it owns, and not which of them it changed.")
 	}
 	locks, copies := 0, 0
 	for _, j := range c.jobs {
@@ -156,8 +164,8 @@ func (c *collection) noteSettings(streams []string) {
 		c.note("Objects without data that are locks of a leader election were left out: %d.", locks)
 	}
 	if copies > 0 && !c.config.Fingerprints {
-		c.note("Secrets that carry a copy of their values in the annotation of kubectl apply: %d. Annotations are metadata, so that the copies came with the list; "+
-			"they were dropped unread. Whoever may list metadata sees them: kubectl apply --server-side leaves none.", copies)
+		c.note("Secrets with a copy of their values in the annotation of kubectl apply: %d. Annotations come with the metadata, so that the copies crossed the wire; "+
+			"they were dropped unread. kubectl apply --server-side leaves none.", copies)
 	}
 }
 
@@ -166,6 +174,6 @@ func (c *collection) noteSettings(streams []string) {
 func (c *collection) noteNodeEvents(streams []string) {
 	seen := slices.Contains(c.scope.namespaces, "") && c.scope.covers(metav1.NamespaceDefault) || slices.Contains(c.scope.namespaces, metav1.NamespaceDefault)
 	if slices.Contains(streams, record.StreamEvents) && !seen && len(c.req.Scope.Services) == 0 {
-		c.note("Events of nodes (not ready, rebooted, out of memory) are in the namespace default, which is not read: add it to namespaces to see them.")
+		c.note("Events of nodes (not ready, rebooted, out of memory) are in the namespace default, which is not read; to see them, add it.")
 	}
 }

@@ -904,7 +904,7 @@ func TestAScalingWithoutAnEventIsToldByTwoLooks(t *testing.T) {
 	config := c.config()
 	config.Streams = []string{record.StreamWorkloads} // as if the Events were gone
 	first, result := c.collect(config, request(), env())
-	if len(changes(first)) != 1 || !noted(result, "Of scalings before the first look") {
+	if len(changes(first)) != 1 || !noted(result, "scalings whose Event is gone") {
 		t.Errorf("the first look: %d changes, %q", len(changes(first)), result.Notes)
 	}
 	if _, err := c.client.AppsV1().Deployments(c.ns).Patch(t.Context(), "web", types.MergePatchType, []byte(`{"spec":{"replicas":4}}`),
