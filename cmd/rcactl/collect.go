@@ -262,7 +262,7 @@ func printTrouble(w io.Writer, out collect.Outcome) {
 // printCoverage says what is not known, what failed first. What no look like this
 // one can know is counted.
 func printCoverage(p *printer, out collect.Outcome) {
-	var failed, short, notes []string
+	var failed, rules, short, notes []string
 	for _, src := range out.Statement.Predicate.Sources {
 		short = append(short, notRead(src)...)
 		for _, st := range src.Streams {
@@ -271,7 +271,9 @@ func printCoverage(p *printer, out collect.Outcome) {
 			case st.Status == manifest.StatusSkipped, st.Status == manifest.StatusComplete && len(st.Missing) > 0:
 			case st.Status != manifest.StatusComplete:
 				failed = append(failed, text+", "+string(st.Status)+": "+st.Reason)
-				failed = append(failed, missing(st)...)
+				for _, m := range st.Missing {
+					rules = append(rules, m.Grant)
+				}
 			case st.Reason != "":
 				if a := st.Answered; a != nil && st.Asked != nil && a.Start.After(st.Asked.Start) {
 					text += " before " + a.Start.UTC().Format("2006-01-02 15:04:05")
@@ -288,7 +290,7 @@ func printCoverage(p *printer, out collect.Outcome) {
 	if n := len(out.Routine); n > 0 {
 		notes = append(notes, fmt.Sprintf("And what no run like this one knows: %s in rcactl manifest show", plural(int64(n), "note")))
 	}
-	gaps := slices.Concat(failed, short, notes)
+	gaps := slices.Concat(failed, missing(rules), short, notes)
 	if len(gaps) == 0 {
 		return
 	}
@@ -299,22 +301,45 @@ func printCoverage(p *printer, out collect.Outcome) {
 	p.line("")
 }
 
-// maxMissing is how many rules are shown of a stream.
-const maxMissing = 8
+// maxMissing is how many rules are shown.
+const maxMissing = 12
 
-// missing shows the rules to add for a stream.
-func missing(st manifest.Stream) []string {
+// missing shows the rules to add.
+func missing(rules []string) []string {
 	var lines []string
-	for _, m := range st.Missing {
-		switch {
-		case m.Grant == "":
-		case len(lines) == maxMissing:
-			return append(lines, fmt.Sprintf("  and more, %d in all: rcactl collect --plan --output json shows them", len(st.Missing)))
-		default:
-			lines = append(lines, "  missing: "+m.Grant)
+	for _, rule := range mergeRules(rules) {
+		if len(lines) == maxMissing {
+			return append(lines, "  and more: rcactl collect --plan --output json shows them")
 		}
+		lines = append(lines, "  missing: "+rule)
 	}
 	return lines
+}
+
+// mergeRules makes one rule of those that differ in their resources alone, as RBAC
+// allows.
+func mergeRules(rules []string) []string {
+	const open = "resources: ["
+	var merged []string
+	at := map[string]int{}
+	for _, rule := range rules {
+		head, rest, ok := strings.Cut(rule, open)
+		resource, tail, closed := strings.Cut(rest, "]")
+		if rule == "" || slices.Contains(merged, rule) {
+			continue
+		}
+		i, same := at[head+open+tail]
+		if !ok || !closed || !same {
+			at[head+open+tail] = len(merged)
+			merged = append(merged, rule)
+			continue
+		}
+		before, after, _ := strings.Cut(merged[i], "]"+tail)
+		if !strings.Contains(before, resource) {
+			merged[i] = before + ", " + resource + "]" + tail + after
+		}
+	}
+	return merged
 }
 
 // notRead names the streams that were left out without a gap, in a line for each

@@ -61,12 +61,14 @@ func printOptional(p *printer, streams []connector.Stream) {
 		return
 	}
 	p.sentence("  ", "* is read where the credential may, and a run without it is complete. To give it:")
+	var rules []string
 	for _, stream := range streams {
 		for _, g := range stream.Needs {
-			if g.Rule != "" {
-				p.line("    %s", clean(g.Rule))
-			}
+			rules = append(rules, g.Rule)
 		}
+	}
+	for _, rule := range mergeRules(rules) {
+		p.line("    %s", clean(rule))
 	}
 }
 

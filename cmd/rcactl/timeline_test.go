@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +120,19 @@ func TestNotesThatHoldOfEveryRunAreCounted(t *testing.T) {
 func TestTheHintToWriteAConfigDownRepeatsWhatWasChosen(t *testing.T) {
 	f := setupFlags{namespaces: []string{"shop", "team-*"}, dump: "a dump", selector: "a=b"}
 	if got, want := f.chosen(), " --dump 'a dump' --namespace 'shop,team-*' --selector a=b"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestRulesOfOneGroupAndPlaceAreOne(t *testing.T) {
+	rule := func(group, resource, where string) string {
+		return `- {apiGroups: ["` + group + `"], resources: ["` + resource + `"], verbs: ["list"]}  # in ` + where
+	}
+	got := mergeRules([]string{rule("apps", "deployments", "a"), rule("apps", "replicasets", "a"), "", rule("", "pods", "a"), rule("apps", "deployments", "b"), rule("apps", "daemonsets", "a"), rule("", "pods", "a")})
+	want := []string{
+		`- {apiGroups: ["apps"], resources: ["deployments", "replicasets", "daemonsets"], verbs: ["list"]}  # in a`, rule("", "pods", "a"), rule("apps", "deployments", "b"),
+	}
+	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

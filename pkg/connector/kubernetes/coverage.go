@@ -124,7 +124,10 @@ func sayLists(jobs []*job) string {
 		if where[j.resource.plural] == nil {
 			plurals = append(plurals, j.resource.plural)
 		}
-		where[j.resource.plural] = append(where[j.resource.plural], j.namespace)
+		// Two APIs may have lists of one name: Events.
+		if !slices.Contains(where[j.resource.plural], j.namespace) {
+			where[j.resource.plural] = append(where[j.resource.plural], j.namespace)
+		}
 	}
 	kinds := map[string][]string{}
 	for _, plural := range plurals {

@@ -54,7 +54,7 @@ func kindSays() map[string][2]string {
 		change   = "DeploymentEvent"
 		config   = "ConfigChangeEvent"
 		signal   = "RuntimeSignal"
-		paths    = "which fields of the spec changed, by path, and by which program; HPA bounds and quota numbers as numbers"
+		paths    = "which fields of the spec changed, by path, and by which program; no values"
 		metadata = "that it was made, changed (by which program, when) or deleted"
 		delivery = "what was applied when: revision, repository, path, chart; the state as a word"
 	)
@@ -64,7 +64,7 @@ func kindSays() map[string][2]string {
 		"StatefulSet":              {"as of a Deployment", change},
 		"DaemonSet":                {"as of a Deployment", change},
 		"ControllerRevision":       {"the revisions of a StatefulSet or DaemonSet, as of a ReplicaSet", change},
-		"CronJob":                  {"schedule changed, suspended, resumed; images", change},
+		"CronJob":                  {"that it was made, changed, suspended, resumed or deleted; images", change},
 		"Job":                      {"whether it ended well, reason and times of a failure", change},
 		"ConfigMap":                {"names of keys; which were added, removed or changed since the last look; the workloads that consume it", config},
 		"Secret":                   {"as of a ConfigMap, never the type's content: no value, no certificate", config},

@@ -17,7 +17,7 @@ const lateData = time.Minute
 
 // Capabilities implements connector.Connector.
 func (s *source) Capabilities() connector.Capabilities {
-	values := "values of ConfigMaps and Secrets: only their metadata is asked for"
+	values := "values of ConfigMaps and Secrets: only their metadata is asked for, and a copy that kubectl apply left in it is dropped unread"
 	if s.config.Fingerprints {
 		values = "one Secret by its name; values of Secrets and ConfigMaps are read for their fingerprints, as the config asks, and not kept"
 	}
