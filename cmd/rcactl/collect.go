@@ -275,7 +275,7 @@ func printCoverage(p *printer, out collect.Outcome) {
 					rules = append(rules, m.Grant)
 				}
 			case st.Reason != "":
-				if a := st.Answered; a != nil && st.Asked != nil && a.Start.After(st.Asked.Start) {
+				if a := st.Answered; a != nil && st.Asked != nil && a.Start.After(st.Asked.Start) && a.Start.Before(a.End.Add(-time.Second)) {
 					text += " before " + a.Start.UTC().Format("2006-01-02 15:04:05")
 				}
 				short = append(short, text+": "+st.Reason)

@@ -72,7 +72,7 @@ func TestASelectorOnTheCommandLine(t *testing.T) {
 		t.Errorf("the screen does not say it:\n%s", a.stderr)
 	}
 	a = l.must(t, exitUsage, "collect", "--selector", "team in payments")
-	if !strings.Contains(a.stderr, "label_selector: this is not a label selector") {
+	if !strings.Contains(a.stderr, "label_selector: this is not a label selector") || !strings.Contains(a.stderr, "hint: as kubectl takes it, for example team=") {
 		t.Errorf("stderr:\n%s", a.stderr)
 	}
 }

@@ -263,7 +263,11 @@ func (f *setupFlags) source(s *setup, instance config.Instance) (collect.Source,
 			}
 		}
 		if err := cfg.Validate(); err != nil {
-			return collect.Source{}, fail(exitUsage, fmt.Errorf("%s: %w", instance.Key, err), "")
+			hint := ""
+			if field := (*connector.FieldError)(nil); errors.As(err, &field) {
+				hint = field.Hint
+			}
+			return collect.Source{}, fail(exitUsage, fmt.Errorf("%s: %w", instance.Key, err), hint)
 		}
 	}
 	if describer, ok := cfg.(connector.Describer); ok {

@@ -19,7 +19,7 @@ const lateData = time.Minute
 func (s *source) Capabilities() connector.Capabilities {
 	values := "values of ConfigMaps and Secrets: only their metadata is asked for, and a copy that kubectl apply left in it is dropped unread"
 	if s.config.Fingerprints {
-		values = "one Secret by its name; values of Secrets and ConfigMaps are read for their fingerprints, as the config asks, and not kept"
+		values = "values of ConfigMaps and Secrets into evidence: fingerprints are taken of them, as the config asks, and nothing else is kept"
 	}
 	out := connector.Capabilities{Identity: identityGrants(), NeverReads: []string{
 		values,
