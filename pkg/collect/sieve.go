@@ -188,13 +188,13 @@ func (s *sieve) remember(n news) {
 }
 
 // belongs reports whether a fact touches the window: something about it
-// happened there, or it still stood when it was read and had begun before the
-// window's end.
+// happened there, or may have, or it still stood when it was read and had begun
+// before the window's end.
 func belongs(s evidence.Span, w window.Window) bool {
 	for _, t := range s.Instants {
 		if w.Contains(t) || s.Ongoing && !t.IsZero() && t.Before(w.End) {
 			return true
 		}
 	}
-	return false
+	return !s.Until.IsZero() && s.Since.Before(w.End) && !s.Until.Before(w.Start)
 }

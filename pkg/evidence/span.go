@@ -9,6 +9,9 @@ type Span struct {
 	// Ongoing says that it stood when it was read, or may have happened at any
 	// time up to then: a window that ends after the first instant is touched by it.
 	Ongoing bool
+	// Since and Until bound what happened once, at some time between: each window
+	// that overlaps them is touched by it. Both are zero where they are not known.
+	Since, Until time.Time
 }
 
 // Span gives the times of an event.
@@ -19,27 +22,28 @@ func (e Event) Span() Span {
 			s.Instants = append(s.Instants, *t)
 		}
 	}
+	between := func(from, to *time.Time) {
+		switch {
+		case from == nil:
+		case to == nil: // it had happened when it was read
+			add(from)
+			s.Ongoing = true
+		default:
+			s.Since, s.Until = *from, *to
+		}
+	}
 	switch {
 	case e.Deployment != nil:
 		add(e.Deployment.Finished)
 		s.Ongoing = e.Deployment.Status == StatusProgressing || e.Deployment.Status == StatusPaused
-		if from := e.Deployment.NotBefore; from != nil {
-			// It happened at some time since: no later window can be ruled out
-			// before the time by which it had happened.
-			add(from)
-			s.Ongoing = true
-		}
+		between(e.Deployment.NotBefore, e.Deployment.NotAfter)
 	case e.Node != nil:
-		if from := e.Node.NotBefore; from != nil {
-			add(from)
-			s.Ongoing = true
-		}
+		between(e.Node.NotBefore, e.Node.NotAfter)
 	case e.ConfigChange != nil:
 		// A write whose own time is known has that. What only two looks tell has the
 		// time of the later one, which is read after the window has ended.
-		if c := e.ConfigChange; c.How == "snapshot" && c.NotBefore != nil && (c.NotAfter == nil || e.Time.Equal(*c.NotAfter)) {
-			add(c.NotBefore)
-			s.Ongoing = true
+		if c := e.ConfigChange; c.How == "snapshot" && (c.NotAfter == nil || e.Time.Equal(*c.NotAfter)) {
+			between(c.NotBefore, c.NotAfter)
 		}
 	case e.Signal != nil:
 		add(e.Signal.Last)
