@@ -13,14 +13,20 @@ import (
 	"strings"
 )
 
-// How long a fuzz target runs. What connectors read comes from strangers.
+// How long a fuzz target runs.
 const (
-	fuzzSources = "20s"
-	fuzzOthers  = "5s"
+	fuzzLong   = "20s"
+	fuzzOthers = "5s"
 )
 
 // target is a fuzz target and the folder of its package.
 type target struct{ dir, name string }
+
+// longTargets read what strangers choose most freely: messages and field sets of a
+// cluster, and the files of a recording.
+func longTargets() []string {
+	return []string{"FuzzMessages", "FuzzFieldsV1", "FuzzDump", "FuzzArchive"}
+}
 
 var fuzzFunc = regexp.MustCompile(`(?m)^func (Fuzz[A-Za-z0-9_]+)\(`)
 
@@ -34,10 +40,15 @@ func (b *bench) fuzz(ctx context.Context) error {
 	if len(targets) == 0 {
 		return fmt.Errorf("no fuzz target was found below %s/pkg", b.root)
 	}
+	for _, name := range longTargets() {
+		if !slices.ContainsFunc(targets, func(t target) bool { return t.name == name }) {
+			return fmt.Errorf("the fuzz target %s is gone; name the one that took its place", name)
+		}
+	}
 	for _, t := range targets {
 		time := fuzzOthers
-		if strings.HasPrefix(t.dir, "pkg/connector/") {
-			time = fuzzSources
+		if slices.Contains(longTargets(), t.name) {
+			time = fuzzLong
 		}
 		b.say("%s of %s for %s", t.name, t.dir, time)
 		if err := b.fuzzOne(ctx, t, time); err != nil {
