@@ -126,7 +126,7 @@ func TestUnschedulablePods(t *testing.T) {
 	for name, want := range map[string]string{
 		"big": `^0/\d+ nodes are available: (.*, )?\d+ Insufficient cpu, \d+ Insufficient memory(, .*)?\. ` +
 			`preemption: 0/\d+ nodes are available: \d+ Preemption is not helpful for scheduling\.$`,
-		"lost": `^0/\d+ nodes are available: \d+ node\(s\) didn't match Pod's node affinity/selector(, .*)?\. preemption: .*$`,
+		"lost": `^0/\d+ nodes are available: (.*, )?\d+ node\(s\) didn't match Pod's node affinity/selector(, .*)?\. preemption: .*$`,
 	} {
 		c.await("the scheduler's refusal of "+name, func() (bool, string) {
 			p, err := c.client.CoreV1().Pods(c.ns).Get(t.Context(), name, metav1.GetOptions{})
