@@ -94,7 +94,7 @@ func (f *collectFlags) run(ctx context.Context, sys *System, opts *options) erro
 	if err != nil {
 		return err
 	}
-	if f.dump != "" {
+	if slices.ContainsFunc(s.sources, isOffline) {
 		// A recording is read object by object, and nobody waits for a server: less
 		// memory is worth more than the time of the collector.
 		debug.SetGCPercent(50)
@@ -423,4 +423,10 @@ func writeJSON(sys *System, v any) error {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(v)
+}
+
+// isOffline reports whether a source is a recording.
+func isOffline(s collect.Source) bool {
+	o, ok := s.Config.(connector.Offline)
+	return ok && o.Offline()
 }

@@ -101,6 +101,12 @@ type Pinner interface {
 	Pin(env Env) error
 }
 
+// Offline is a Config that may read a recording, and then asks nobody.
+type Offline interface {
+	// Offline reports whether it does.
+	Offline() bool
+}
+
 // Env is what a connector gets from the outside. Connectors have no other way
 // to the environment, the clock or the log.
 type Env struct {

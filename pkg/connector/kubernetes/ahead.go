@@ -74,9 +74,9 @@ func continueOf(body []byte) (token string) {
 		return ""
 	}
 	field := func(message []byte, wanted uint64) (found []byte) {
-		eachField(message, func(number uint64, payload []byte) {
-			if number == wanted {
-				found = payload
+		eachField(message, func(number uint64, value []byte, long bool) {
+			if number == wanted && long {
+				found = value
 			}
 		})
 		return found

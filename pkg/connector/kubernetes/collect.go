@@ -6,7 +6,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/rcactl/rcactl/pkg/connector"
@@ -49,13 +48,12 @@ type batch struct {
 // collection is one Collect.
 type collection struct {
 	*source
-	layoutOnce sync.Once
-	layout     *layout
-	req        connector.Request
-	scope      scope
-	emit       func(record.Record) error
-	prior      state
-	jobs       []*job
+	layout *layout
+	req    connector.Request
+	scope  scope
+	emit   func(record.Record) error
+	prior  state
+	jobs   []*job
 	// oldest is the oldest event of all lists.
 	oldest time.Time
 	// allowed are the labels and annotations of settings that are compared; tagCheck
@@ -74,8 +72,8 @@ type collection struct {
 	done map[string]bool
 	// notes is what this look could not know, routineNotes what none like it can.
 	notes, routineNotes []string
-	// keeps are what the next look is to know, forgotten what it has no room for.
-	keeps     []keepsake
+	// snapshot is what the next look is to know, forgotten what it has no room for.
+	snapshot  []snapshotObject
 	forgotten forgotten
 	state     []byte
 }
@@ -84,7 +82,10 @@ type collection struct {
 // pods side by side, ties them together and emits them in a fixed order; then
 // it passes the Events on page by page.
 func (s *source) Collect(ctx context.Context, req connector.Request, emit func(record.Record) error) (connector.Result, error) {
-	c := &collection{source: s, req: req, scope: newScope(req.Scope, s.namespaces, s.config.ExcludeNamespaces, s.chooses), done: map[string]bool{}}
+	c := &collection{
+		source: s, req: req, scope: newScope(req.Scope, s.namespaces, s.config.ExcludeNamespaces, s.chooses),
+		layout: newLayout(), done: map[string]bool{},
+	}
 	refused := false
 	c.emit = func(r record.Record) error {
 		err := emit(r)
@@ -129,12 +130,17 @@ func (c *collection) collect(ctx context.Context) error {
 		return err
 	}
 	defer c.writeNotes(j)
-	if err = c.emitOthers(ctx, j, all.settings); err == nil {
-		err = c.emitNodes(ctx, j, all.nodes)
+	for _, family := range []func() error{
+		func() error { return c.emitSettings(ctx, j, all.settings) },
+		func() error { return c.emitPods(ctx, j, false) },
+		func() error { return c.emitNodes(ctx, j, all.nodes) },
+		func() error { return c.emitDeliveries(ctx, deliveries) },
+	} {
+		if err = family(); err != nil {
+			break
+		}
 	}
-	if err == nil {
-		err = c.emitDeliveries(ctx, deliveries)
-	}
+	// What was told is remembered, whatever came after.
 	if err := c.writeState(); err != nil {
 		return err
 	}
@@ -202,14 +208,7 @@ func (c *collection) emitWorkloads(ctx context.Context, j *joined) error {
 			return err
 		}
 	}
-	c.keeps = append(c.keeps, keepWorkloads(j.workloads)...)
+	c.snapshot = append(c.snapshot, keepWorkloads(j.workloads)...)
 	c.done[record.StreamWorkloads] = true
 	return nil
-}
-
-func (c *collection) emitOthers(ctx context.Context, j *joined, settings []setting) error {
-	if err := c.emitSettings(ctx, j, settings); err != nil {
-		return err
-	}
-	return c.emitPods(ctx, j, false)
 }

@@ -108,6 +108,9 @@ func (c *Config) Set(key string, values ...string) bool {
 	return true
 }
 
+// Offline implements connector.Offline.
+func (c *Config) Offline() bool { return c.From != "" }
+
 // Validate implements connector.Config.
 func (c *Config) Validate() error {
 	var errs []error
@@ -218,5 +221,6 @@ var (
 	_ connector.Config    = (*Config)(nil)
 	_ connector.Setter    = (*Config)(nil)
 	_ connector.Describer = (*Config)(nil)
+	_ connector.Offline   = (*Config)(nil)
 	_ connector.Pinner    = (*Config)(nil)
 )

@@ -165,9 +165,9 @@ func countElements(body []byte) int {
 // 2 of the envelope.
 func countProtobuf(body []byte) (items, elements int, err error) {
 	body = body[len(protobufMagic):]
-	eachField(body, func(number uint64, payload []byte) {
-		if number == 2 {
-			eachField(payload, func(number uint64, _ []byte) {
+	eachField(body, func(number uint64, list []byte, long bool) {
+		if number == 2 && long {
+			eachField(list, func(number uint64, _ []byte, _ bool) {
 				if number == 2 {
 					items++
 				}
@@ -190,13 +190,15 @@ func repetitions(message []byte, depth int) int {
 	}
 	n := 0
 	var seen uint64 // no type that is read has more fields: larger numbers count as repeated
-	eachField(message, func(number uint64, payload []byte) {
+	eachField(message, func(number uint64, value []byte, long bool) {
 		if number > 63 || seen&(1<<number) != 0 {
 			n++
 		} else {
 			seen |= 1 << number
 		}
-		n += repetitions(payload, depth+1)
+		if long {
+			n += repetitions(value, depth+1)
+		}
 	})
 	return n
 }
@@ -211,8 +213,10 @@ func isText(b []byte) bool {
 }
 
 // eachField calls f with the fields of a protobuf message until its end or
-// until it is broken. payload is that of a field with a length.
-func eachField(message []byte, f func(number uint64, payload []byte)) {
+// until it is broken. value is the payload of a field with a length (long), else
+// the bytes of the number. It is as lenient as the decoder, which cuts numbers of
+// fields off: what protowire refuses, that would make objects of.
+func eachField(message []byte, f func(number uint64, value []byte, long bool)) {
 	for len(message) > 0 {
 		tag, n := binary.Uvarint(message)
 		if n <= 0 || tag>>3 == 0 {
@@ -220,7 +224,6 @@ func eachField(message []byte, f func(number uint64, payload []byte)) {
 		}
 		message = message[n:]
 		var size uint64
-		var payload []byte
 		switch tag & 7 {
 		case 0:
 			if _, n = binary.Uvarint(message); n <= 0 {
@@ -234,7 +237,6 @@ func eachField(message []byte, f func(number uint64, payload []byte)) {
 				return
 			}
 			message = message[n:]
-			payload = message[:min(size, uint64(len(message)))]
 		case 3, 4: // the brackets of a group: what is in it follows
 		case 5:
 			size = 4
@@ -244,7 +246,7 @@ func eachField(message []byte, f func(number uint64, payload []byte)) {
 		if size > uint64(len(message)) {
 			return
 		}
+		f(tag>>3, message[:size], tag&7 == 2)
 		message = message[size:]
-		f(tag>>3, payload)
 	}
 }

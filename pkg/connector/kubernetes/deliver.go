@@ -216,7 +216,7 @@ func (c *collection) emitDeliveries(ctx context.Context, deliveries []delivery) 
 			all = append(all, d.Delivery)
 		}
 		if d.Object.UID != "" {
-			c.keeps = append(c.keeps, d.keep())
+			c.snapshot = append(c.snapshot, d.keep())
 		}
 	}
 	slices.SortStableFunc(all, compareDeliveries)
@@ -233,8 +233,8 @@ func (c *collection) emitDeliveries(ctx context.Context, deliveries []delivery) 
 }
 
 // keep is what the next look is to know: the revision, where no history tells it.
-func (d *delivery) keep() keepsake {
-	k := keepsake{object: d.Object, service: d.Service.Name, created: d.Created}
+func (d *delivery) keep() snapshotObject {
+	k := snapshotObject{object: d.Object, service: d.Service.Name, created: d.Created}
 	if revision := undecorated(d.current.applied); revision != "" && d.current.latest.key == "" {
 		k.facts = revision
 	}

@@ -215,7 +215,7 @@ func (c *collection) replayJobs(ctx context.Context) error {
 func (r *recording) give(c *collection, j *job, t dump.Type, text []byte) {
 	text, err := coreEvent(t, text)
 	if err == nil {
-		err = j.kind.take(c, j, text)
+		err = j.take(c, j, text)
 	}
 	if err != nil {
 		r.unread++

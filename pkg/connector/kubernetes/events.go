@@ -67,9 +67,9 @@ func (c *collection) readEvents(ctx context.Context, j *joined) error {
 		if first.stream != record.StreamEvents {
 			continue
 		}
-		l := &job{kind: first.kind, listing: listing{
-			resource: events(), stream: record.StreamEvents, namespace: first.namespace, selector: selectOthers, reviewed: true,
-		}}
+		others := first.kind
+		others.selector = selectOthers
+		l := &job{listing: listing{kind: others, namespace: first.namespace, reviewed: true}}
 		c.jobs = append(c.jobs, l)
 		if first.refused || first.err != nil {
 			l.refused, l.err = first.refused, first.err

@@ -152,7 +152,7 @@ func (r *templateReader) marshal(t *corev1.PodTemplateSpec) []byte {
 func (r *templateReader) read(raw []byte) record.Fields {
 	r.turn++
 	r.fields, r.digests, r.full = r.fields[:0], r.digests[:0], false
-	eachValue(raw, func(number uint64, value []byte) {
+	eachField(raw, func(number uint64, value []byte, _ bool) {
 		switch number {
 		case r.metaNumber:
 			r.readMeta(value)
@@ -174,7 +174,7 @@ func (r *templateReader) read(raw []byte) record.Fields {
 }
 
 func (r *templateReader) readMeta(meta []byte) {
-	eachValue(meta, func(number uint64, value []byte) {
+	eachField(meta, func(number uint64, value []byte, _ bool) {
 		name, ok := r.meta.of(number, value)
 		switch {
 		case !ok:
@@ -187,7 +187,7 @@ func (r *templateReader) readMeta(meta []byte) {
 }
 
 func (r *templateReader) readPod(pod []byte) {
-	eachValue(pod, func(number uint64, value []byte) {
+	eachField(pod, func(number uint64, value []byte, _ bool) {
 		name, ok := r.pod.of(number, value)
 		switch {
 		case !ok, name == "serviceAccount": // that is serviceAccountName once more
@@ -208,7 +208,7 @@ func (r *templateReader) readContainer(list string, container []byte) {
 	if name := named(container, isLabelName); name != nil {
 		which = "[" + string(name) + "]"
 	}
-	eachValue(container, func(number uint64, value []byte) {
+	eachField(container, func(number uint64, value []byte, _ bool) {
 		name, ok := r.container.of(number, value)
 		switch {
 		case !ok, name == "name":
@@ -225,7 +225,7 @@ func (r *templateReader) readContainer(list string, container []byte) {
 }
 
 func (r *templateReader) readResources(list, which string, resources []byte) {
-	eachValue(resources, func(number uint64, value []byte) {
+	eachField(resources, func(number uint64, value []byte, _ bool) {
 		var name string
 		switch number {
 		case r.limits:
@@ -334,40 +334,4 @@ func (r *templateReader) spells(paths []string) bool {
 		}
 	}
 	return true
-}
-
-// eachValue calls f with the fields of a protobuf message that was just written:
-// the payload of those with a length, the bytes of numbers.
-func eachValue(message []byte, f func(number uint64, value []byte)) {
-	for len(message) > 0 {
-		tag, n := binary.Uvarint(message)
-		if n <= 0 {
-			return
-		}
-		message = message[n:]
-		var size uint64
-		switch tag & 7 {
-		case 0:
-			if _, n = binary.Uvarint(message); n <= 0 {
-				return
-			}
-			size = uint64(n)
-		case 1:
-			size = 8
-		case 2:
-			if size, n = binary.Uvarint(message); n <= 0 {
-				return
-			}
-			message = message[n:]
-		case 5:
-			size = 4
-		default:
-			return
-		}
-		if size > uint64(len(message)) {
-			return
-		}
-		f(tag>>3, message[:size])
-		message = message[size:]
-	}
 }

@@ -57,9 +57,9 @@ func TestAUIDThatLooksLikeALookDoesNotBreakTheState(t *testing.T) {
 	looked := func(string, string) (glance, bool) {
 		return glance{began: at, ended: at, end: at.Add(time.Hour), asked: true}, true
 	}
-	keeps := []keepsake{}
+	keeps := []snapshotObject{}
 	for i, uid := range []string{"=ConfigMap\tshop", "=x", "=", "a=b", "~", "u"} {
-		keeps = append(keeps, keepsake{object: record.Object{Kind: "ConfigMap", Namespace: "shop", Name: "m" + strconv.Itoa(i), UID: uid}})
+		keeps = append(keeps, snapshotObject{object: record.Object{Kind: "ConfigMap", Namespace: "shop", Name: "m" + strconv.Itoa(i), UID: uid}})
 	}
 	raw, lost, err := state{}.remember(keeps, looked, 100)
 	if err != nil || lost.objects != 3 {

@@ -341,12 +341,12 @@ func TestTwoLooksDateARevision(t *testing.T) {
 	c, _ := deliveryCollection()
 	bare := func(k *fluxKustomization) { k.Status.History = nil }
 	look, end := at("12:10:00").UTC(), at("12:30:00").UTC()
-	k := keepsake{object: record.Object{Kind: kindKustomization, Namespace: "flux-system", Name: "apps", UID: "8f2f8a55-3f0e-4a4c-bb1d-0f6a0b7d3c02"}, facts: strings.Repeat("2", 40)}
+	k := snapshotObject{object: record.Object{Kind: kindKustomization, Namespace: "flux-system", Name: "apps", UID: "8f2f8a55-3f0e-4a4c-bb1d-0f6a0b7d3c02"}, facts: strings.Repeat("2", 40)}
 	st, err := readState(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, _, err := st.remember([]keepsake{k}, func(string, string) (glance, bool) {
+	raw, _, err := st.remember([]snapshotObject{k}, func(string, string) (glance, bool) {
 		return glance{stream: record.StreamGitOps, began: look, ended: look, end: look, asked: true}, true
 	}, 10)
 	if err != nil {
@@ -356,7 +356,7 @@ func TestTwoLooksDateARevision(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.req = connector.Request{Window: window.Window{Start: look, End: end}, Incremental: true}
-	c.jobs = []*job{{listing: listing{resource: resource{kind: kindKustomization}, stream: record.StreamGitOps, namespace: "flux-system"}}}
+	c.jobs = []*job{{listing: listing{kind: kind{resource: resource{kind: kindKustomization}, stream: record.StreamGitOps}, namespace: "flux-system"}}}
 	d := kustomization(t, c, fluxSource{}, bare)
 	expectApplied(t, d.Applied,
 		"complete - - | ,clusters/prod/apps,2222,,",

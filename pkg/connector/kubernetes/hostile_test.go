@@ -426,7 +426,7 @@ func TestANamespaceOfAKubeconfigIsNoPath(t *testing.T) {
 		}
 		asked := 0
 		s := connect(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }), nil)
-		l := &listing{resource: pods(), namespace: ns}
+		l := &listing{kind: kind{resource: pods()}, namespace: ns}
 		if _, err := l.fetch(t.Context(), s.api, "", 1); connector.ClassOf(err) != connector.ClassConfig || asked > 0 {
 			t.Errorf("%q was asked for: %v", ns, err)
 		}

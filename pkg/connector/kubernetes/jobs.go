@@ -21,7 +21,6 @@ const parallel = 4
 type job struct {
 	listing
 	batch
-	kind kind
 	// began and ended are our clock before the first page and after the last.
 	began, ended time.Time
 	// locks counts ConfigMaps that were left out because they are locks.
@@ -56,10 +55,7 @@ func (c *collection) plan() {
 			namespaces = []string{""}
 		}
 		for _, ns := range namespaces {
-			c.jobs = append(c.jobs, &job{kind: k, listing: listing{
-				resource: k.resource, stream: k.stream, namespace: ns, selector: k.selector, labels: k.labels, accept: k.accept,
-				optional: c.config.optional(k.stream), foreign: k.foreign,
-			}})
+			c.jobs = append(c.jobs, &job{listing: listing{kind: k, namespace: ns, optional: c.config.optional(k.stream)}})
 		}
 	}
 }
@@ -74,7 +70,7 @@ func (c *collection) runJobs(ctx context.Context) error {
 	c.review(ctx)
 	sideBySide(parallel, c.jobs, func(j *job) bool {
 		j.began = c.now()
-		if err := j.kind.read(ctx, c, j); err != nil {
+		if err := j.read(ctx, c, j); err != nil {
 			j.err = classify(ctx, err, j.what())
 		}
 		j.ended = c.now()

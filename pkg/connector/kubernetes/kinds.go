@@ -32,7 +32,7 @@ type kind struct {
 	read func(ctx context.Context, c *collection, j *job) error
 	// take cuts down one object of a recording, in JSON.
 	take func(c *collection, j *job, object []byte) error
-	// pages makes an empty page, of which the decoder must know the type.
+	// page makes an empty page, of which the decoder must know the type.
 	page func() pager
 }
 
@@ -121,9 +121,6 @@ func modeOf(stream string) mode {
 // streams are the streams that the config asks for, in the order of allStreams.
 func (c *Config) streams() []string {
 	return slices.DeleteFunc(allStreams(), func(s string) bool {
-		if len(c.resources(s)) == 0 {
-			return true
-		}
 		if len(c.Streams) == 0 {
 			return modeOf(s) == asked
 		}

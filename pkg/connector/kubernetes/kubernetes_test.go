@@ -661,8 +661,7 @@ func TestEventsAnswerForWhatIsStillKept(t *testing.T) {
 
 func TestAPanicOfAListReachesTheCaller(t *testing.T) {
 	c := &collection{source: &source{api: &client{}}, jobs: []*job{{
-		listing: listing{reviewed: true},
-		kind:    kind{read: func(context.Context, *collection, *job) error { panic("a bug") }},
+		listing: listing{reviewed: true, kind: kind{read: func(context.Context, *collection, *job) error { panic("a bug") }}},
 	}}}
 	defer func() {
 		if p := recover(); p != "a bug" {

@@ -20,15 +20,10 @@ const maxIdle = 16
 
 // listing is one list in one namespace: what is asked, and how it went.
 type listing struct {
-	resource  resource
-	stream    string
+	kind
 	namespace string // empty for all
-	// selector is a field selector, labels one of labels; accept is the form of the
-	// answer.
-	selector, labels, accept string
-	// optional says that a refusal is no gap, foreign that the server may not know
-	// the kind.
-	optional, foreign bool
+	// optional says that a refusal is no gap.
+	optional bool
 
 	// reviewed says that an access review was asked for already.
 	reviewed bool

@@ -382,7 +382,7 @@ func (c *collection) emitNodes(ctx context.Context, j *joined, nodes []node) err
 		n := &nodes[i]
 		there[n.Object.UID] = true
 		records = append(records, n.Node)
-		c.keeps = append(c.keeps, keepsake{object: n.Object, created: n.Created, facts: n.facts(false), brief: n.facts(true)})
+		c.snapshot = append(c.snapshot, snapshotObject{object: n.Object, created: n.Created, facts: n.facts(false), brief: n.facts(true)})
 	}
 	for _, g := range c.prior.vanished(func(uid string) bool { return there[uid] }, c.glance, "Node") {
 		facts, _, _ := readNodeFacts(g.Facts, nil)

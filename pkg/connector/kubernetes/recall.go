@@ -161,8 +161,8 @@ func starts(w *workload) []start {
 // keepWorkloads hands over what the next look is to know. Of a workload that was
 // rolled back often the newest start matters most. Jobs go away when they have
 // ended, and those of a controller anyhow: that is not to be told.
-func keepWorkloads(workloads []*workload) []keepsake {
-	out := make([]keepsake, 0, len(workloads))
+func keepWorkloads(workloads []*workload) []snapshotObject {
+	out := make([]snapshotObject, 0, len(workloads))
 	for _, w := range workloads {
 		if w.Object.Kind == "Job" && (w.owner != "" || w.Rollout.State == record.RolloutComplete || w.Rollout.State == record.RolloutFailed) {
 			continue
@@ -171,7 +171,7 @@ func keepWorkloads(workloads []*workload) []keepsake {
 		if w.Object.Kind == "Deployment" || w.Object.Kind == "CronJob" {
 			f.Paused, f.Generation = &w.paused, w.generation
 		}
-		k := keepsake{object: w.Object, service: w.Service.Name, created: w.Created, facts: f.append(nil)}
+		k := snapshotObject{object: w.Object, service: w.Service.Name, created: w.Created, facts: f.append(nil)}
 		if n := len(f.Starts); n > 1 {
 			f.Starts = f.Starts[n-1:]
 			k.brief = f.append(nil)

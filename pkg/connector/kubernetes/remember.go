@@ -11,8 +11,8 @@ import (
 	"github.com/rcactl/rcactl/pkg/record"
 )
 
-// keepsake is an object that the next look is to know.
-type keepsake struct {
+// snapshotObject is an object that the next look is to know.
+type snapshotObject struct {
 	object  record.Object
 	service string
 	created time.Time
@@ -32,7 +32,7 @@ type forgotten struct {
 // remember makes the state of this look out of at most limit objects, the newest
 // first. A list that was not complete, or that could not be compared, keeps its
 // older look: what went away is told later.
-func (st state) remember(keeps []keepsake, looked glances, limit int) ([]byte, forgotten, error) {
+func (st state) remember(objects []snapshotObject, looked glances, limit int) ([]byte, forgotten, error) {
 	limit = min(limit, connector.MaxState/maxRemembered-1)
 	text, err := st.line()
 	if err != nil {
@@ -53,9 +53,9 @@ func (st state) remember(keeps []keepsake, looked glances, limit int) ([]byte, f
 			text = append(appendLook(text, l.kind, l.namespace, l.at), st.text[l.begin:l.end]...)
 		}
 	}
-	forms := make([]form, 0, len(keeps))
-	for i := range keeps {
-		k := &keeps[i]
+	forms := make([]form, 0, len(objects))
+	for i := range objects {
+		k := &objects[i]
 		o := &k.object
 		_, whole := looked(o.Kind, o.Namespace)
 		switch {
@@ -63,7 +63,7 @@ func (st state) remember(keeps []keepsake, looked glances, limit int) ([]byte, f
 		case o.UID == "" || o.UID[0] == '=' || !oneLine(o.UID) || !oneLine(o.Name) || !oneLine(k.service) || !oneLine(o.Namespace):
 			lost.objects++
 		default:
-			forms = append(forms, form{keepsake: k})
+			forms = append(forms, form{snapshotObject: k})
 		}
 	}
 	if limit -= carried; len(forms) > limit {
@@ -81,9 +81,9 @@ func (st state) remember(keeps []keepsake, looked glances, limit int) ([]byte, f
 	return appendForms(text, forms, looked, &lost), lost, nil
 }
 
-// form is a keepsake as it is written: with facts in full, short ones, or none.
+// form is a snapshotObject as it is written: with facts in full, short ones, or none.
 type form struct {
-	*keepsake
+	*snapshotObject
 	uid         string // packed
 	full, short []byte
 }
@@ -187,10 +187,10 @@ func (c *collection) writeState() error {
 	}
 	next := c.prior
 	next.Cluster, next.Chosen = c.clusterID, c.choice.remembered(c.config.MaxObjects)
-	raw, lost, err := next.remember(c.keeps, told, c.config.MaxObjects)
+	raw, lost, err := next.remember(c.snapshot, told, c.config.MaxObjects)
 	if err != nil || len(raw) > connector.MaxState {
 		return connector.Errorf(connector.ClassInternal, err, "the state for the next run cannot be encoded")
 	}
-	c.state, c.forgotten, c.keeps = raw, lost, nil
+	c.state, c.forgotten, c.snapshot = raw, lost, nil
 	return nil
 }

@@ -72,19 +72,19 @@ func (g groups) best(group string, versions []string) (string, bool) {
 // which it knows, a stream that was not asked for by name is left out, and one
 // that was is tried.
 func (c *collection) findForeign(ctx context.Context) {
-	if !slices.ContainsFunc(c.jobs, func(j *job) bool { return j.kind.foreign }) {
+	if !slices.ContainsFunc(c.jobs, func(j *job) bool { return j.foreign }) {
 		return
 	}
 	served, err := c.api.servedGroups(ctx)
 	for _, j := range c.jobs {
-		if !j.kind.foreign {
+		if !j.foreign {
 			continue
 		}
 		if err != nil {
 			j.unknown, j.absent = j.optional, j.optional
 			continue
 		}
-		version, ok := served.best(j.resource.group, j.kind.versions)
+		version, ok := served.best(j.resource.group, j.versions)
 		if !ok {
 			j.absent = true
 			continue

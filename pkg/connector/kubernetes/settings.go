@@ -146,7 +146,7 @@ func (c *collection) takeSetting(j *job, meta *metav1.ObjectMeta, fields keyFiel
 	service, _ := c.labelled(meta.Labels)
 	s := setting{Setting: record.Setting{
 		From: j.stream, Object: c.object(j.kind.kind, meta), Service: service,
-		Created: meta.CreationTimestamp.UTC(), Managers: managers, Keys: keys, ValuesRead: j.kind.values,
+		Created: meta.CreationTimestamp.UTC(), Managers: managers, Keys: keys, ValuesRead: j.values,
 	}}
 	s.ManagedBy = managedBy(s.Object, meta.Labels, meta.Annotations)
 	if meta.DeletionTimestamp != nil {
@@ -214,10 +214,10 @@ func (c *collection) emitSettings(ctx context.Context, j *joined, settings []set
 	slices.SortFunc(settings, func(a, b setting) int { return compareObjects(a.Object, b.Object) })
 	consumers := c.findConsumers(j)
 	records := c.vanishedSettings(settings)
-	keeps := make([]keepsake, 0, len(settings))
+	keeps := make([]snapshotObject, 0, len(settings))
 	for i := range settings {
 		s := &settings[i]
-		keeps = append(keeps, keepsake{object: s.Object, service: s.Service.Name, created: s.Created, facts: s.facts, brief: s.brief})
+		keeps = append(keeps, snapshotObject{object: s.Object, service: s.Service.Name, created: s.Created, facts: s.facts, brief: s.brief})
 		if w := j.byName[s.target]; w != nil && s.Service.Name == "" {
 			s.Service = record.Service{Name: w.Service.Name, Basis: "reference"}
 		}
@@ -234,7 +234,7 @@ func (c *collection) emitSettings(ctx context.Context, j *joined, settings []set
 			return err
 		}
 	}
-	c.keeps = append(c.keeps, keeps...)
+	c.snapshot = append(c.snapshot, keeps...)
 	for _, stream := range settingStreams() {
 		c.done[stream] = true
 	}

@@ -291,7 +291,7 @@ func TestTagsAreOfOneObjectAndKey(t *testing.T) {
 func TestValuesAreWipedAfterTheirFingerprintsAreTaken(t *testing.T) {
 	c := tagger("k")
 	c.config.Fingerprints = true
-	j := &job{kind: kind{resource: secrets(), values: true}, listing: listing{stream: record.StreamSecrets}}
+	j := &job{listing: listing{kind: kind{resource: secrets(), stream: record.StreamSecrets, values: true}}}
 	value := []byte("pl4nted")
 	if err := c.takeSecret(j, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "db", UID: "u"}, Data: map[string][]byte{"password": value}}); err != nil {
 		t.Fatal(err)
@@ -402,14 +402,14 @@ func BenchmarkTakeConfigMap(b *testing.B) {
 	for _, seen := range []bool{false, true} {
 		b.Run(map[bool]string{false: "first", true: "unchanged"}[seen], func(b *testing.B) {
 			c := tagger("k", "app.kubernetes.io/name")
-			j := &job{kind: kind{resource: configMaps()}, listing: listing{stream: record.StreamConfigMaps}}
+			j := &job{listing: listing{kind: kind{resource: configMaps(), stream: record.StreamConfigMaps}}}
 			if seen {
 				if err := c.takeConfigMapMetadata(j, m); err != nil {
 					b.Fatal(err)
 				}
 				s := j.settings[0]
 				looked := func(string, string) (glance, bool) { return glance{began: now.Time, asked: true}, true }
-				raw, _, err := c.prior.remember([]keepsake{{object: s.Object, facts: s.facts, brief: s.brief}}, looked, 10)
+				raw, _, err := c.prior.remember([]snapshotObject{{object: s.Object, facts: s.facts, brief: s.brief}}, looked, 10)
 				if err != nil {
 					b.Fatal(err)
 				}

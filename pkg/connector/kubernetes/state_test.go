@@ -21,13 +21,13 @@ func wholeAt(t time.Time) glances {
 	return func(string, string) (glance, bool) { return glance{began: t, ended: t, end: t, asked: true}, true }
 }
 
-// kept is a keepsake.
-func kept(kind, namespace, name, uid string, facts any) keepsake {
-	return keepsake{object: record.Object{Kind: kind, Namespace: namespace, Name: name, UID: uid}, service: name, facts: facts}
+// kept is a snapshotObject.
+func kept(kind, namespace, name, uid string, facts any) snapshotObject {
+	return snapshotObject{object: record.Object{Kind: kind, Namespace: namespace, Name: name, UID: uid}, service: name, facts: facts}
 }
 
 // stored makes the state of one look and reads it.
-func stored(t *testing.T, st state, looked glances, keeps ...keepsake) state {
+func stored(t *testing.T, st state, looked glances, keeps ...snapshotObject) state {
 	t.Helper()
 	raw, lost, err := st.remember(keeps, looked, 1000)
 	if err != nil || lost != (forgotten{}) {
@@ -167,27 +167,27 @@ func TestUIDsArePackedAndComeBack(t *testing.T) {
 }
 
 // population is a cluster of so many Deployments and ConfigMaps with ten keys.
-func population(n, keys int) []keepsake {
-	var out []keepsake
+func population(n, keys int) []snapshotObject {
+	var out []snapshotObject
 	for i := range n {
 		ns := fmt.Sprintf("team-%02d", i%40)
 		uid := func(kind int) string { return fmt.Sprintf("%08x-93f5-4c8e-8a57-%04x6f3a4d2c", i, kind) }
 		created := at("10:00:00").Add(time.Duration(i) * time.Second)
 		service := fmt.Sprintf("checkout-service-%04d", i)
-		d := keepsake{object: record.Object{Kind: "Deployment", Namespace: ns, Name: service + "-worker", UID: uid(1)}, service: service, created: created, facts: []byte("[3]")}
+		d := snapshotObject{object: record.Object{Kind: "Deployment", Namespace: ns, Name: service + "-worker", UID: uid(1)}, service: service, created: created, facts: []byte("[3]")}
 		var names []string
 		for k := range keys {
 			names = append(names, fmt.Sprintf("database.pool-%02d", k))
 		}
-		c := keepsake{object: record.Object{Kind: "ConfigMap", Namespace: ns, Name: service + "-settings", UID: uid(2)}, service: service, created: created, facts: names, brief: "digest"}
+		c := snapshotObject{object: record.Object{Kind: "ConfigMap", Namespace: ns, Name: service + "-settings", UID: uid(2)}, service: service, created: created, facts: names, brief: "digest"}
 		out = append(out, d, c)
 	}
 	return out
 }
 
 // longNames have no room even for their names.
-func longNames(n int) []keepsake {
-	var out []keepsake
+func longNames(n int) []snapshotObject {
+	var out []snapshotObject
 	for i := range n {
 		out = append(out, kept("ConfigMap", "a", strings.Repeat("n", 240)+strconv.Itoa(i), "u"+strconv.Itoa(i), nil))
 	}
@@ -198,13 +198,13 @@ func TestTheStateIsBounded(t *testing.T) {
 	now := at("11:00:00").UTC()
 	for _, test := range []struct {
 		name                     string
-		keeps                    []keepsake
+		keeps                    []snapshotObject
 		limit, objects, shortest int
 	}{
 		{"ten keys", population(1000, 10), 10_000, 0, 0},
 		{"forty keys", population(1000, 40), 10_000, 0, 1000},
 		{"a few with forty keys", population(5, 40), 10_000, 0, 0},
-		{"names of which no object has any", []keepsake{
+		{"names of which no object has any", []snapshotObject{
 			kept("ConfigMap", "a", strings.Repeat("n", 253), "u1", nil), kept("ConfigMap", "a", "b", "u2", []byte("[1]")),
 			kept("ConfigMap", "a", "line\nbreak", "u3", nil),
 		}, 10_000, 1, 0},
@@ -298,7 +298,7 @@ func FuzzReadState(f *testing.F) {
 
 func TestPodsThatAreGoneFindTheirServiceInTheLastLook(t *testing.T) {
 	seenAt := at("10:00:00").UTC()
-	in := func(kind, name string) keepsake {
+	in := func(kind, name string) snapshotObject {
 		k := kept(kind, "shop", name, "uid-"+kind+name, nil)
 		k.service = "service-of-" + name
 		return k
@@ -348,9 +348,9 @@ func TestAStreamThatWasNotToldKeepsItsOlderLook(t *testing.T) {
 	for told, want := range map[bool]string{true: "[2]", false: "[1]"} {
 		node := nodeKinds()[0]
 		c := &collection{
-			source: &source{config: *defaultConfig()}, prior: stored(t, state{}, wholeAt(seenAt), was), keeps: []keepsake{is},
+			source: &source{config: *defaultConfig()}, prior: stored(t, state{}, wholeAt(seenAt), was), snapshot: []snapshotObject{is},
 			req:  connector.Request{Window: window.Window{Start: seenAt, End: now}},
-			jobs: []*job{{kind: node, listing: listing{resource: node.resource, stream: node.stream}}},
+			jobs: []*job{{listing: listing{kind: node}}},
 			done: map[string]bool{record.StreamNodes: told},
 		}
 		if err := c.writeState(); err != nil {

@@ -89,64 +89,16 @@ func containers(spec *corev1.PodSpec) []record.Container {
 	return out
 }
 
-// isImage takes HOST[:PORT]/PATH[:TAG][@DIGEST]. A reference to an image has no
-// scheme, no user and no query: what has one is not written down, since it may be
-// a credential. It is asked for every container, where a pattern would be slow.
-func isImage(s string) bool {
-	name, digest, pinned := strings.Cut(s, "@")
-	if pinned {
-		algorithm, hex, ok := strings.Cut(digest, ":")
-		if !ok || !isAll(algorithm, 1, 64, "_+.-") || len(hex) < 32 || len(hex) > 128 || strings.Trim(hex, "0123456789abcdefABCDEF") != "" {
-			return false
-		}
-	}
-	path, tag, tagged := name, "", false
-	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
-		path, tag, tagged = name[:i], name[i+1:], true
-	}
-	if tagged && (!isAll(tag, 1, 128, "._-") || tag[0] == '.' || tag[0] == '-') {
-		return false
-	}
-	first, rest, more := strings.Cut(path, "/")
-	if host, port, ok := strings.Cut(first, ":"); ok {
-		if port == "" || strings.Trim(port, "0123456789") != "" {
-			return false
-		}
-		first = host
-	}
-	if !isAll(first, 1, 255, "._-") || strings.IndexByte("._-", first[0]) >= 0 {
-		return false
-	}
-	for more {
-		var part string
-		part, rest, more = strings.Cut(rest, "/")
-		if !isAll(part, 1, 255, "._-") {
-			return false
-		}
-	}
-	return true
-}
-
-// isAll reports whether s has that many letters, digits and others.
-func isAll(s string, least, most int, others string) bool {
-	if len(s) < least || len(s) > most {
-		return false
-	}
-	for i := range len(s) {
-		c := s[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte(others, c) >= 0) {
-			return false
-		}
-	}
-	return true
-}
+// A reference to an image has no scheme, no user and no query: what has one is
+// not written down, since it may be a credential.
+var imageReference = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*(:[0-9]+)?(/[A-Za-z0-9._-]+)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@[A-Za-z0-9_+.-]+:[0-9a-fA-F]{32,128})?$`)
 
 // invalidImage stands for a reference that no registry would take.
 const invalidImage = "(not an image reference)"
 
 func imageRef(s string) string {
 	s = strings.TrimSpace(s)
-	if len(s) > 512 || !isImage(s) {
+	if len(s) > 512 || !imageReference.MatchString(s) {
 		return invalidImage
 	}
 	return s

@@ -171,7 +171,7 @@ func TestWhatToGiveToACredentialThatMayListNothing(t *testing.T) {
 		"nothing of namespace shop (403): give it a Role with the verb list on pods, in each": {"shop"},
 		"nothing of all namespaces (403): give it a ClusterRole with the verb list on pods,":  {""},
 	} {
-		c := &collection{source: &source{api: &client{}}, scope: scope{namespaces: namespaces}, jobs: []*job{{listing: listing{resource: pods(), refused: true}}}}
+		c := &collection{source: &source{api: &client{}}, scope: scope{namespaces: namespaces}, jobs: []*job{{listing: listing{kind: kind{resource: pods()}, refused: true}}}}
 		if err := c.usable(); connector.ClassOf(err) != connector.ClassForbidden || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}

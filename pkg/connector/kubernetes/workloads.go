@@ -63,7 +63,6 @@ func (c *collection) takeDaemonSet(j *job, d *appsv1.DaemonSet) error {
 // workload, and it is read by one goroutine.
 func (c *collection) templates(j *job) *templateReader {
 	if j.templates == nil {
-		c.layoutOnce.Do(func() { c.layout = newLayout() })
 		j.templates = newTemplateReader(c.layout)
 	}
 	return j.templates
