@@ -9,10 +9,6 @@ import (
 	"github.com/rcactl/rcactl/pkg/record"
 )
 
-// rootCA is published into every namespace by Kubernetes itself, and so is the
-// ServiceAccount default.
-const rootCA = "kube-root-ca.crt"
-
 // maxConsumers bounds the consumers of one event.
 const maxConsumers = 50
 
@@ -22,8 +18,6 @@ const maxConsumers = 50
 func setting(connectorName string, m record.Setting) []evidence.Event {
 	b := settings{connector: connectorName, m: m}
 	switch {
-	case b.standing():
-		return nil
 	case m.Vanished != nil:
 		return []evidence.Event{b.vanished()}
 	case m.Created.IsZero():
@@ -42,14 +36,6 @@ func setting(connectorName string, m record.Setting) []evidence.Event {
 type settings struct {
 	connector string
 	m         record.Setting
-}
-
-// standing says that every namespace has it, and nobody changed it.
-func (b *settings) standing() bool {
-	o := b.m.Object
-	return o.Kind == "ConfigMap" && o.Name == rootCA ||
-		o.Kind == "ServiceAccount" && o.Name == "default" && b.m.Diff == nil &&
-			!slices.ContainsFunc(b.m.Managers, func(w record.Manager) bool { return w.Data })
 }
 
 func (b *settings) event(change, how string, at time.Time, key ...string) evidence.Event {

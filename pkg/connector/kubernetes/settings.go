@@ -227,6 +227,9 @@ func (c *collection) emitSettings(ctx context.Context, j *joined, settings []set
 	slices.SortStableFunc(records, func(a, b record.Setting) int { return compareObjects(a.Object, b.Object) })
 	for _, r := range records {
 		r.Consumers = consumers[objectKey{r.Object.Kind, r.Object.Namespace, r.Object.Name}]
+		if isStanding(r) {
+			continue
+		}
 		if service, ok := oneService(r.Consumers); ok && r.Service.Name == "" {
 			r.Service = service
 		}
@@ -239,6 +242,14 @@ func (c *collection) emitSettings(ctx context.Context, j *joined, settings []set
 		c.done[stream] = true
 	}
 	return nil
+}
+
+// isStanding reports whether every namespace has it and nobody changed it.
+func isStanding(s record.Setting) bool {
+	o := s.Object
+	return o.Kind == "ConfigMap" && o.Name == rootCA ||
+		o.Kind == "ServiceAccount" && o.Name == defaultAccount && s.Diff == nil &&
+			!slices.ContainsFunc(s.Managers, func(m record.Manager) bool { return m.Data })
 }
 
 // bound says between which two looks a setting changed, and drops a change of which
