@@ -63,7 +63,7 @@ func (c *collection) present(d *delivery, from fluxSource) {
 			State: record.RolloutFailed, Reason: f.reason,
 		}
 		if fetched(now.attempted, &one); one.Started.After(one.Finished) {
-			one.Started, one.StartedFrom = one.Finished.Add(0), ""
+			one.Started, one.StartedFrom = one.Finished, ""
 		}
 		d.Applied = append(d.Applied, one)
 	}
