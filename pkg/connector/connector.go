@@ -107,6 +107,43 @@ type Offline interface {
 	Offline() bool
 }
 
+// Follower is a Config that may learn from the other sources what to read.
+type Follower interface {
+	// Follows reports whether it does. Its connector is then asked after those that
+	// do not follow, with Scope.Repositories filled in.
+	Follows() bool
+}
+
+// RangeResolver is a Connector that knows the history of source code.
+type RangeResolver interface {
+	// Resolve answers questions after Collect has ended, one answer a question and in
+	// their order. What could not be asked, for a limit or a failure, is answered
+	// with record.Unanswered and a reason; an error says that nothing more can be
+	// asked. It counts against the same bounds as Collect.
+	Resolve(ctx context.Context, questions []record.HistoryQuestion) ([]record.HistoryAnswer, error)
+	// Resolved gives the Actions of all Resolve together, and Notes about them.
+	Resolved() (actions []Action, notes []string)
+}
+
+// PullSecretReader is a Connector that can read the credentials with which a
+// cluster pulls its images.
+type PullSecretReader interface {
+	// PullSecrets gives the docker configs (the JSON of .dockerconfigjson) that the
+	// workloads of the last Collect name. It is called only when a config asks for
+	// it. What could not be read is said in Notes; Actions are what was asked.
+	PullSecrets(ctx context.Context) (configs []secret.Value, actions []Action, notes []string, err error)
+}
+
+// Store keeps what never changes, such as the summary of a commit, from run to
+// run. What is put there is already redacted: no name, address, text or path.
+type Store interface {
+	// Get gives the value of a key, or false.
+	Get(key string) ([]byte, bool)
+	// Put keeps a value, of at most 64 KiB. A value that cannot be kept is lost, and
+	// that is said elsewhere: it can be asked for again.
+	Put(key string, value []byte)
+}
+
 // Env is what a connector gets from the outside. Connectors have no other way
 // to the environment, the clock or the log.
 type Env struct {
@@ -120,6 +157,18 @@ type Env struct {
 	// to run and that connectors do not see, apart for each domain; nil when there is
 	// no key.
 	Fingerprints func(domain string) func(parts ...[]byte) [32]byte
+	// Pseudonym gives what stands for a person from now on: domain is user or email.
+	// It is empty when the policy leaves people out. Nil when there is no key.
+	Pseudonym func(domain, value string) string
+	// Scrub gives what may be kept of a text: nothing by default, else the text
+	// without what looks like a secret or a person, cut to a bound. Nil means nothing.
+	Scrub func(text string) string
+	// Store keeps what never changes; apart for each connector instance and for each
+	// way to redact. Nil means that there is none.
+	Store Store
+	// WorkDir is the folder that the program was started in, for finding the
+	// repository that a person works on. Empty means not to look.
+	WorkDir string
 	// Now reads the clock.
 	Now func() time.Time
 	// UserAgent is what to call ourselves: rcactl/<version>.
@@ -159,6 +208,9 @@ func (r Request) WindowOf(stream string) window.Window {
 type Scope struct {
 	// Services holds "namespace/service" pairs; empty means all.
 	Services []string
+	// Repositories are those that other sources named, in the form of
+	// record.RepositoryName, sorted. Only a Follower gets them.
+	Repositories []string
 }
 
 // Result says what a collection was.

@@ -80,6 +80,27 @@ type Deployment struct {
 	// that the change was made by something else than that tool.
 	ManagedBy     *ManagedBy `json:"managed_by,omitempty"`
 	BesideManager bool       `json:"beside_manager,omitempty"`
+	// Revision is the commit that runs after the change, PreviousRevision the one
+	// before; absent where they are not known with at least medium confidence.
+	// Mapping is that of Revision, or of PreviousRevision where nothing runs any more.
+	Revision         string       `json:"revision,omitempty"`
+	PreviousRevision string       `json:"previous_revision,omitempty"`
+	Mapping          *Mapping     `json:"mapping,omitempty"`
+	ChangeRange      *ChangeRange `json:"change_range,omitempty"`
+	// Environment is that of a deployment that GitHub was told of.
+	Environment *Environment `json:"environment,omitempty"`
+}
+
+// Environment is where GitHub was told that something was deployed to.
+type Environment struct {
+	Repository string `json:"repository"`
+	// Number is the id of the deployment.
+	Number     int64   `json:"number"`
+	Production bool    `json:"production,omitempty"`
+	Creator    *Person `json:"creator,omitempty"`
+	// State is GitHub's newest word: error, failure, inactive, in_progress, queued,
+	// pending or success.
+	State string `json:"state,omitempty"`
 }
 
 // TimeBasis says what a time was taken from.
@@ -99,6 +120,7 @@ const (
 	BasisTaint         TimeBasis = "taint"      // when a node got it
 	BasisSource        TimeBasis = "source"     // when a delivery tool had fetched what it applied
 	BasisLabel         TimeBasis = "label"      // that a delivery tool writes
+	BasisDeployment    TimeBasis = "deployment" // of a deployment that GitHub was told of
 )
 
 // Trigger says what asked for a change.
@@ -146,6 +168,8 @@ type Template struct {
 	// Name of the ReplicaSet or ControllerRevision.
 	Name   string  `json:"name,omitempty"`
 	Images []Image `json:"images,omitempty"`
+	// Claims are what the template and the workload say of their source code.
+	Claims []Claim `json:"claims,omitempty"`
 }
 
 // Image is the image of one container.

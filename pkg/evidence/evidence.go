@@ -21,14 +21,20 @@ type Kind string
 
 // The kinds. A kind's events are written to one file.
 const (
-	KindDeployment   Kind = "DeploymentEvent"
+	KindCommit       Kind = "CommitEvent"
 	KindConfigChange Kind = "ConfigChangeEvent"
+	KindDeployment   Kind = "DeploymentEvent"
 	KindNode         Kind = "NodeEvent"
+	KindPipeline     Kind = "PipelineEvent"
+	KindPullRequest  Kind = "PullRequestEvent"
+	KindRelease      Kind = "ReleaseEvent"
 	KindSignal       Kind = "RuntimeSignal"
 )
 
 // Kinds lists all kinds in the order of the files in a manifest.
-func Kinds() []Kind { return []Kind{KindConfigChange, KindDeployment, KindNode, KindSignal} }
+func Kinds() []Kind {
+	return []Kind{KindCommit, KindConfigChange, KindDeployment, KindNode, KindPipeline, KindPullRequest, KindRelease, KindSignal}
+}
 
 // Severity orders events for people. It says how much something hurts, not how
 // likely it is to be a cause.
@@ -59,9 +65,13 @@ type Event struct {
 	// Package redact writes it; normalisers leave it empty.
 	Summary string `json:"summary"`
 
+	Commit       *Commit       `json:"commit,omitempty"`
 	ConfigChange *ConfigChange `json:"config_change,omitempty"`
 	Deployment   *Deployment   `json:"deployment,omitempty"`
 	Node         *Node         `json:"node,omitempty"`
+	Pipeline     *Pipeline     `json:"pipeline,omitempty"`
+	PullRequest  *PullRequest  `json:"pull_request,omitempty"`
+	Release      *Release      `json:"release,omitempty"`
 	Signal       *Signal       `json:"signal,omitempty"`
 
 	Links []Link `json:"links,omitempty"`

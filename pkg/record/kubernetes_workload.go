@@ -49,6 +49,9 @@ type Workload struct {
 	Updated *Vanished
 	// FailedPods is how many pods of a Job had failed.
 	FailedPods int32
+	// Claims are what the workload itself says now of its source code: of its current
+	// revision, or of a kind without revisions.
+	Claims []Claim
 }
 
 // Stream implements Record.
@@ -143,6 +146,9 @@ type Revision struct {
 	// FirstPod is the creation of the oldest pod of this revision that exists, or
 	// of an older one that an earlier look saw under the same Number.
 	FirstPod time.Time
+	// Claims are what the pod template, and the annotations that a ReplicaSet keeps of
+	// its Deployment, say of its source code.
+	Claims []Claim
 	// ScaledUp is when an Event last told that this revision was scaled up from
 	// zero, or an earlier time that an earlier look was told under the same Number;
 	// zero when no Event said so.
@@ -183,4 +189,24 @@ type Scaling struct {
 	// From is -1 when it was not told.
 	From, To int32
 	Time     time.Time
+}
+
+// ClaimKind says what a claim is of.
+type ClaimKind string
+
+// The kinds of claims.
+const (
+	ClaimRevision ClaimKind = "revision" // a commit, or something that names one
+	ClaimSource   ClaimKind = "source"   // a repository, in the form of RepositoryName
+	ClaimVersion  ClaimKind = "version"  // a version, often a tag
+)
+
+// Claim is what an object says of its source code, in an annotation or label of a
+// well-known key or of one that the config names. Whoever may write the object can
+// write it.
+type Claim struct {
+	Kind ClaimKind
+	// Key is that of the annotation or label.
+	Key   string
+	Value string
 }

@@ -1,0 +1,53 @@
+package record
+
+import "time"
+
+// ImagePlace says where in an image a claim stands.
+type ImagePlace string
+
+// The places.
+const (
+	PlaceLabel      ImagePlace = "label"               // of the image's config
+	PlaceManifest   ImagePlace = "manifest_annotation" // of the platform's manifest
+	PlaceIndex      ImagePlace = "index_annotation"    // of the index of a multi-platform image
+	PlaceProvenance ImagePlace = "provenance"          // a SLSA provenance attestation
+)
+
+// ImageClaim is what an image says of its source code in one place. Whoever could
+// push the image could write it.
+type ImageClaim struct {
+	Place ImagePlace `json:"place"`
+	// Revision, Source and Version are org.opencontainers.image.revision, .source and
+	// .version as they stand there, or what a provenance says. Source is in the form
+	// of RepositoryName, empty when it is none.
+	Revision string `json:"revision,omitempty"`
+	Source   string `json:"source,omitempty"`
+	Version  string `json:"version,omitempty"`
+	// Created is org.opencontainers.image.created.
+	Created time.Time `json:"created,omitzero"`
+	// Signed says that the provenance is signed by a key that the config names.
+	Signed bool `json:"signed,omitempty"`
+}
+
+// ImageMetadata is what an image says of itself. It never has environment,
+// entrypoint, command or history.
+type ImageMetadata struct {
+	// Image is the reference without tag and digest: ghcr.io/acme/shop.
+	Image string `json:"image"`
+	// Digest is what was asked for. What says what it turned out to be: index,
+	// manifest or config.
+	Digest string `json:"digest"`
+	What   string `json:"what,omitempty"`
+	// ByTag says that no digest was known and the tag was asked instead, which may
+	// have moved since.
+	ByTag bool `json:"by_tag,omitempty"`
+	// Created is the time in the image's config; often zero or the epoch in
+	// reproducible builds.
+	Created time.Time `json:"created,omitzero"`
+	// Base is org.opencontainers.image.base.digest, Layers a digest over the list of
+	// the layers' digests; either may be empty.
+	Base   string `json:"base,omitempty"`
+	Layers string `json:"layers,omitempty"`
+	// Claims are in the order of the places above, one a place.
+	Claims []ImageClaim `json:"claims,omitempty"`
+}
