@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rcactl/rcactl/pkg/connector"
+	"github.com/rcactl/rcactl/pkg/correlate"
 	"github.com/rcactl/rcactl/pkg/dsse"
 	"github.com/rcactl/rcactl/pkg/evidence"
 	"github.com/rcactl/rcactl/pkg/manifest"
@@ -51,6 +52,10 @@ type Options struct {
 	Timeout time.Duration
 	// Limits bounds what one source may write.
 	Limits Limits
+	// Images says which registries may be asked what images say of their source code.
+	Images Images
+	// Services are the repositories of services, by the config.
+	Services []correlate.Service
 
 	// StateDir holds the cursors, RunsDir the runs and the ledger. Both are
 	// made if needed.
@@ -99,6 +104,29 @@ type Source struct {
 	// run alone (--namespace, --context). Without a Window it is then read as at
 	// a first look, over Since, and its cursor is neither used nor moved.
 	Narrowed bool
+}
+
+// Images says which registries may be asked what images say of their source code,
+// and as whom. Only the images of deployments that are to be told are asked for,
+// and what they say is kept in StateDir by digest.
+type Images struct {
+	// Off asks none.
+	Off bool
+	// DockerConfig is the path of docker's config.json, of which logins and
+	// credential helpers are used; empty means none.
+	DockerConfig string
+	// Registries may be asked: a host, the beginning of a repository
+	// (ghcr.io/acme), or "*". None means those that there is a login for.
+	Registries []string
+	// Keys verify provenance attestations.
+	Keys []crypto.PublicKey
+	// PullSecrets asks sources for the credentials with which workloads pull their
+	// images.
+	PullSecrets bool
+	// MaxImages bounds how many images are asked for in a run, Timeout each of them;
+	// zero means the defaults of package oci.
+	MaxImages int
+	Timeout   time.Duration
 }
 
 // Limits bounds what one source may write in a run. What is beyond is not
