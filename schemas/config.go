@@ -10,8 +10,10 @@ var config []byte
 // Config returns the schema of the config file. The bytes must not be changed.
 // Beside the standard keywords it carries annotations that validators ignore:
 //
-//   - x-rcactl-type: duration, path or secret-ref; decides who reads the text
-//     and how problems with it are worded
+//   - x-rcactl-type: duration, path, folder, repository or secret-ref; decides who
+//     reads the text and how problems with it are worded
+//   - x-rcactl-short: the key of a mapping that its value alone may stand for
+//   - x-rcactl-keys: what the keys of a mapping look like, in words
 //   - x-rcactl-wants: what a pattern asks for, in words
 //   - x-rcactl-broad: values that are legal and warned of, as a mapping of patterns
 //     to what is said

@@ -22,6 +22,10 @@ type Config struct {
 	State     string    `yaml:"state"`
 	Redaction Redaction `yaml:"redaction"`
 	Signing   Signing   `yaml:"signing"`
+	Images    Images    `yaml:"images"`
+	// Services are the repositories of services. A key is namespace/service, or
+	// cluster/namespace/service; nil when the file names none.
+	Services map[string]Service `yaml:"services"`
 	// Connectors are in the order of the file. Nil means that the file has no
 	// key of that name; connectors: {} is empty and not nil.
 	Connectors []Instance `yaml:"-"`
@@ -35,6 +39,29 @@ type Redaction struct {
 	Personal string `yaml:"personal"`
 	// Identifiers is "keep" or "hash".
 	Identifiers string `yaml:"identifiers"`
+	// Text is "omit" or "scrub".
+	Text string `yaml:"text"`
+}
+
+// Images is what may be asked of registries.
+type Images struct {
+	Read bool `yaml:"read"`
+	// Registries are hosts, hosts with the beginning of a repository, or "*". None
+	// means those that this machine has a login for.
+	Registries  []string `yaml:"registries"`
+	PullSecrets bool     `yaml:"pull_secrets"`
+	// ProvenanceKeys are public keys.
+	ProvenanceKeys []secret.Ref  `yaml:"provenance_keys"`
+	MaxImages      int           `yaml:"max_images"`
+	Timeout        time.Duration `yaml:"timeout"`
+}
+
+// Service is where a service comes from.
+type Service struct {
+	// Repository is in the form of record.RepositoryName: github.com/acme/shop.
+	Repository string `yaml:"repository"`
+	// Path is a folder of it, without "/" at either end; may be empty.
+	Path string `yaml:"path"`
 }
 
 // Signing is the key that signs runs; zero when none is named.
@@ -59,7 +86,8 @@ func Default() *Config {
 		Version:      1,
 		DefaultSince: time.Hour,
 		Timeout:      2 * time.Minute,
-		Redaction:    Redaction{Personal: "hash", Identifiers: "keep"},
+		Redaction:    Redaction{Personal: "hash", Identifiers: "keep", Text: "omit"},
+		Images:       Images{Read: true, MaxImages: 200, Timeout: 10 * time.Second},
 	}
 }
 

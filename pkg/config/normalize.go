@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 
@@ -23,6 +24,9 @@ func (d decoder) normalize(n *node, k keywords) *yaml.Node {
 				return &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Content: []*yaml.Node{d.normalize(n, d.schema.branch(k, n))}}
 			}
 		}
+	}
+	if key, mapping := d.schema.short(k, n); key != "" {
+		n, k = &node{kind: isMapping, fields: []field{{name: key, val: n}}}, mapping
 	}
 	k = d.schema.branch(k, n)
 	switch n.kind {
@@ -63,6 +67,10 @@ func (d decoder) text(text, typ string) string {
 		if !filepath.IsAbs(text) {
 			return filepath.Join(d.base, text)
 		}
+	case "repository":
+		return repository(text)
+	case "folder":
+		return strings.TrimSuffix(text, "/")
 	}
 	return text
 }

@@ -33,8 +33,14 @@ func TestEveryKeyIsRead(t *testing.T) {
 	want := &config.Config{
 		Version: 1, ClusterID: "prod-eu1", DefaultSince: 24 * time.Hour, Timeout: 90 * time.Second,
 		Out: "/var/lib/rcactl/runs", State: "/var/lib/rcactl",
-		Redaction: config.Redaction{Key: ref(t, "file:/etc/rcactl/pseudonym.key"), Personal: "omit", Identifiers: "hash"},
-		Signing:   config.Signing{Key: ref(t, "env:SIGNING_KEY"), Password: ref(t, "env:COSIGN_PASSWORD")},
+		Redaction: config.Redaction{Key: ref(t, "file:/etc/rcactl/pseudonym.key"), Personal: "omit", Identifiers: "hash", Text: "omit"},
+		Services: map[string]config.Service{
+			"shop/checkout":        {Repository: "github.com/acme/shop"},
+			"prod-eu1/shop/basket": {Repository: "git.example.com/acme/basket", Path: "services/basket"},
+			"shop/mail":            {Repository: "github.example.com/acme/mail"},
+		},
+		Images:  config.Images{Registries: []string{"ghcr.io/acme", "registry.example.com:5000"}, ProvenanceKeys: []secret.Ref{ref(t, "file:/etc/rcactl/cosign.pub")}, MaxImages: 50, Timeout: 3 * time.Second},
+		Signing: config.Signing{Key: ref(t, "env:SIGNING_KEY"), Password: ref(t, "env:COSIGN_PASSWORD")},
 		Connectors: []config.Instance{{
 			Key: "kubernetes", Type: "kubernetes", Line: 4, Column: 3,
 			Config: &kubernetes{

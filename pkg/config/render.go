@@ -64,6 +64,14 @@ func encodeTree(v any) (*node, error) {
 // puts the description of each key above it.
 func (s *schema) render(n *node, k keywords) *yaml.Node {
 	k = s.branch(s.expand(k), n)
+	if short := k.text("x-rcactl-short"); short != "" && n.kind == isMapping {
+		if set := slices.DeleteFunc(slices.Clone(n.fields), func(f field) bool {
+			child, _ := s.child(k, f.name)
+			return s.isDefault(f.val, child)
+		}); len(set) == 1 && set[0].name == short {
+			return s.render(set[0].val, s.expand(k.object("properties")[short].(map[string]any)))
+		}
+	}
 	switch n.kind {
 	case isMapping:
 		out := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}

@@ -30,6 +30,7 @@ const (
 	ruleConnectorTwin     = "connector-twin"
 	ruleConnectorOmitted  = "connector-omitted"
 	ruleConnectorValue    = "connector-value"
+	ruleServiceKey        = "service-key"
 	ruleBroadScope        = "broad-scope"
 	ruleNoExpansion       = "no-expansion"
 )
@@ -68,13 +69,14 @@ func Rules() []Rule {
 		{ruleNotAllowed, Error, "Not one of the words that the key takes."},
 		{ruleOutOfRange, Error, "A number below or above the bounds of the key."},
 		{ruleRepeatedItem, Error, "An item twice in one list."},
-		{ruleLiteralCredential, Error, "A credential, or anything that is not a reference, where only `env:NAME` or `file:/path` is taken. It is not shown."},
+		{ruleLiteralCredential, Error, "A credential, or anything that is not a reference, where only `env:NAME` or `file:/path` is taken; or a credential in the address of a repository. It is not shown."},
 		{ruleBadReference, Error, "A reference that cannot name anything: `env:` without a name, `file:` with a relative path."},
 		{ruleUnknownConnector, Error, "A connector type that this version does not have."},
 		{ruleConnectorName, Error, "The name in `type/name` has other characters than letters, digits, `.`, `_` and `-`, does not begin with a letter or digit, or is longer than 63."},
 		{ruleConnectorTwin, Error, "Two connectors whose keys differ only in case, or in `/` and `-`: they would share their files."},
 		{ruleConnectorOmitted, Error, "A connector type that this build was made without. The message names the build tag."},
 		{ruleConnectorValue, Error, "The connector itself says that a value, or two together, cannot be used."},
+		{ruleServiceKey, Error, "A key below `services` that is neither `namespace/service` nor `cluster/namespace/service`."},
 		{ruleBroadScope, Warning, "A value that reads more than most need, such as every namespace."},
 		{ruleNoExpansion, Warning, "Text with `${`: rcactl expands nothing, it is kept as written."},
 	}

@@ -92,6 +92,7 @@ func (s *schema) expand(k keywords) keywords {
 
 // child is the schema of a key, if there is one.
 func (s *schema) child(k keywords, name string) (keywords, bool) {
+	k = s.branch(k, &node{kind: isMapping})
 	if sub, ok := k.object("properties")[name].(map[string]any); ok {
 		return s.expand(sub), true
 	}
@@ -158,14 +159,51 @@ func (s *schema) branch(k keywords, n *node) keywords {
 	if !ok {
 		return k
 	}
+	var other keywords
 	for _, alternative := range list {
 		alternative, _ := alternative.(map[string]any)
 		expanded := s.expand(alternative)
-		if slices.Contains(expanded.types(), "array") == (n.kind == isList) {
+		switch kind, fits := expanded.types(), expanded.takes(n.kind); {
+		case fits:
 			return expanded
+		case !slices.Contains(kind, "array") && !slices.Contains(kind, "object") && n.kind != isList && n.kind != isMapping && other == nil:
+			other = expanded // meant, and of the wrong kind
 		}
 	}
+	if other != nil {
+		return other
+	}
 	return k
+}
+
+// takes reports whether a value of a kind may stand there.
+func (k keywords) takes(kind kind) bool {
+	types := k.types()
+	switch kind {
+	case isList:
+		return slices.Contains(types, "array")
+	case isMapping:
+		return slices.Contains(types, "object")
+	case isText:
+		return slices.Contains(types, "string")
+	case isInt:
+		return slices.Contains(types, "integer") || slices.Contains(types, "number")
+	case isNumber:
+		return slices.Contains(types, "number")
+	case isBool:
+		return slices.Contains(types, "boolean")
+	}
+	return false
+}
+
+// short is the key that a single text stands for where a mapping may stand too,
+// with the schema of that mapping; "" when there is none.
+func (s *schema) short(k keywords, n *node) (key string, mapping keywords) {
+	if n.kind != isText {
+		return "", nil
+	}
+	mapping = s.branch(k, &node{kind: isMapping})
+	return mapping.text("x-rcactl-short"), mapping
 }
 
 // connectors lists the types of the schema, with what people call them as well.

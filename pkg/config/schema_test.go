@@ -22,8 +22,9 @@ func TestPointerTokens(t *testing.T) {
 // switch a check off in silence.
 func TestAnnotationsAreKnown(t *testing.T) {
 	known := map[string][]string{
-		"x-rcactl-type": {"duration", "path", "secret-ref"}, "x-rcactl-wants": nil, "x-rcactl-broad": nil,
+		"x-rcactl-type": {"duration", "path", "secret-ref", "repository", "folder"}, "x-rcactl-wants": nil, "x-rcactl-broad": nil,
 		"x-rcactl-connector": nil, "x-rcactl-also": nil,
+		"x-rcactl-keys": nil, "x-rcactl-short": {"repository"},
 	}
 	var walk func(at string, v any)
 	walk = func(at string, v any) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rcactl/rcactl/pkg/record"
 	"github.com/rcactl/rcactl/pkg/secret"
 	"github.com/rcactl/rcactl/pkg/window"
 )
@@ -66,6 +67,10 @@ func (c *collector) typed(typ string, n *node, at path) bool {
 			c.add(ruleBadReference, n.pos, at, "write env:NAME or file:/path", "%s", err)
 			return false
 		}
+	case "repository":
+		if !holdsLogin(n.text) && repository(n.text) != "" {
+			return true
+		}
 	default:
 		return true
 	}
@@ -86,7 +91,44 @@ func (c *collector) typedProblem(typ string, n *node, at path) {
 		c.add(ruleBadPath, n.pos, at, hint, "not a path that can be used")
 	case "secret-ref":
 		c.literalCredential(n, at)
+	case "folder":
+		c.add(ruleBadValue, n.pos, at, "", "expected a folder below the root of the repository, such as services/checkout")
+	case "repository":
+		if holdsLogin(n.text) {
+			c.add(ruleLiteralCredential, n.pos, at, "write the address without it (it is not shown)", "a credential in the address of a repository")
+			return
+		}
+		c.add(ruleBadValue, n.pos, at, "", "expected owner/name, host/owner/name, or an address such as https://github.com/acme/shop")
 	}
+}
+
+// repository gives the one spelling of a repository, or "": owner/name alone is
+// one of github.com.
+func repository(text string) string {
+	if !strings.Contains(text, ":") {
+		host, _, _ := strings.Cut(text, "/")
+		switch strings.Count(strings.Trim(text, "/"), "/") {
+		case 1:
+			text = "github.com/" + text
+		default:
+			if !strings.Contains(host, ".") {
+				return "" // a path of three parts, and none of them a host
+			}
+		}
+	}
+	return record.RepositoryName(text)
+}
+
+// holdsLogin reports whether an address has more of a login than the name of a user
+// that ssh asks for.
+func holdsLogin(text string) bool {
+	scheme, rest, ok := strings.Cut(text, "://")
+	if !ok {
+		scheme, rest = "ssh", text
+	}
+	authority, _, _ := strings.Cut(rest, "/")
+	at := strings.LastIndex(authority, "@")
+	return at >= 0 && (!strings.HasSuffix(scheme, "ssh") || strings.Contains(authority[:at], ":"))
 }
 
 func (c *collector) literalCredential(n *node, at path) {

@@ -78,6 +78,10 @@ func (t translator) unknownKey(f field, at path, k keywords) {
 		t.add(ruleNoSQL, f.pos, below, "rcactl never takes SQL", "unknown key")
 		return
 	}
+	if keys := k.text("x-rcactl-keys"); keys != "" {
+		t.add(ruleServiceKey, f.pos, below, "write "+keys, "not the name of a service")
+		return
+	}
 	known := k.known()
 	hint := "known here: " + strings.Join(known, ", ")
 	if near, ok := nearest(f.name, known); ok {
@@ -155,6 +159,8 @@ func (t translator) expected(k keywords) string {
 		return "a path"
 	case "secret-ref":
 		return "a reference: env:NAME or file:/path"
+	case "repository":
+		return "a repository"
 	}
 	var words []string
 	if list, ok := k["anyOf"].([]any); ok {

@@ -88,14 +88,36 @@ func (g *generator) rows(prefix string, object *yaml.Node) {
 			continue
 		}
 		fmt.Fprintf(&g.out, "| `%s` | %s | %s | %s |\n", name, g.takes(k), defaultOf(k), text(k, "description"))
+		if text(k, "x-rcactl-keys") != "" {
+			g.rows(name+".….", g.mapping(pairs(get(k, "patternProperties"))[0].value))
+		}
 	}
+}
+
+// mapping is the alternative of a schema that takes a mapping.
+func (g *generator) mapping(k *yaml.Node) *yaml.Node {
+	k = g.target(k)
+	if branches := get(k, "anyOf"); branches != nil {
+		for _, branch := range branches.Content {
+			if get(branch, "properties") != nil {
+				return branch
+			}
+		}
+	}
+	return k
+}
+
+// target follows a reference.
+func (g *generator) target(k *yaml.Node) *yaml.Node {
+	if target := strings.TrimPrefix(text(k, "$ref"), "#/$defs/"); target != "" {
+		return get(get(g.root, "$defs"), target)
+	}
+	return k
 }
 
 // takes says in words what a key takes.
 func (g *generator) takes(k *yaml.Node) string {
-	if target := strings.TrimPrefix(text(k, "$ref"), "#/$defs/"); target != "" {
-		k = get(get(g.root, "$defs"), target)
-	}
+	k = g.target(k)
 	switch text(k, "x-rcactl-type") {
 	case "duration":
 		return "a duration: `90s`, `30m`, `2h`, `7d`"
@@ -115,6 +137,9 @@ func (g *generator) takes(k *yaml.Node) string {
 	}
 	if value := text(k, "const"); value != "" {
 		return "`" + value + "`"
+	}
+	if keys := text(k, "x-rcactl-keys"); keys != "" {
+		return "a mapping; each key is " + keys
 	}
 	if get(k, "patternProperties") != nil {
 		return "a mapping of connectors"
