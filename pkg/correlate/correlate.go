@@ -13,19 +13,30 @@ import (
 type Input struct {
 	// Events are of any kind and in any order: the result does not depend on it.
 	Events []evidence.Event
-	// Images are what images say, in any order; found by image and digest.
-	Images []record.ImageMetadata
-	// Unread says of images (record.ImageMetadata's Image and Digest alone) that
-	// reading them failed or was not allowed.
-	Unread []record.ImageMetadata
+	// Images are what was found out about the images of the events, in any order. An
+	// image that is not among them was not read.
+	Images []Image
 	// Services are the repositories of services, by the config.
 	Services []Service
-	// Repositories are those that a source of history was configured to read.
+	// Repositories are those that a source of history was configured to read, in the
+	// form of record.RepositoryName. What it reads only because an image or a workload
+	// names it is not one of them: it would confirm itself.
 	Repositories []string
 	// Asked says that there is a source of history to answer questions.
 	Asked bool
-	// Answers are to the questions of earlier calls.
+	// Answers are to the questions of all earlier calls, in any order.
 	Answers []record.HistoryAnswer
+}
+
+// Image is what is known of one image of a pod template.
+type Image struct {
+	// Reference and Digest are those of the evidence.Image: the reference as it stands
+	// in the template, and the digest that ran, empty when no pod told.
+	Reference, Digest string
+	// Metadata is what the image says of itself; nil when it was not read. Failed says
+	// that it was asked for and could not be read.
+	Metadata *record.ImageMetadata
+	Failed   bool
 }
 
 // Service says by the config where a service comes from.
@@ -38,11 +49,17 @@ type Service struct {
 
 // Output is what came of it.
 type Output struct {
-	// Events are those of the input in their order, and those that follow from
-	// answers (commits between two revisions) after them, sorted.
+	// Events are those of the input in their order.
 	Events []evidence.Event
+	// Commits are those that answers tell and of which Input.Events has no
+	// CommitEvent: what lies in the change ranges, and what runs. Whoever wants them
+	// written makes CommitEvents of them, adds those to Input.Events and calls again:
+	// they then list the deployments that carried them, and nothing else changes.
+	// By repository, then oldest first; each once.
+	Commits []record.Commit
 	// Questions are what more would have to be known; none when nothing would.
-	// Sorted, each once.
+	// Sorted, each once, never one that was answered. At most 2,000 of them are put in
+	// all calls together.
 	Questions []record.HistoryQuestion
 	// Notes are sentences of ours: which links were impossible, and why.
 	Notes []string
