@@ -270,7 +270,7 @@ func TestEachKindHasABodyAndAnExample(t *testing.T) {
 func TestLinesThatAreRefused(t *testing.T) {
 	root := evidenceSchema(t)
 	deployment := func() object {
-		line, err := json.Marshal(root["examples"].([]any)[1])
+		line, err := json.Marshal(root["examples"].([]any)[2])
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -189,9 +189,12 @@ type Replicas struct {
 
 func summarizeDeployment(name string, d *Deployment) string {
 	var b strings.Builder
-	if d.Change == ChangeApply {
+	switch {
+	case d.Environment != nil:
+		b.WriteString(summarizeEnvironment(name, d))
+	case d.Change == ChangeApply:
 		b.WriteString(summarizeApply(name, d))
-	} else {
+	default:
 		fmt.Fprintf(&b, "%s %s", name, d.verb())
 	}
 	if r := d.Replicas; r != nil {
@@ -211,10 +214,11 @@ func summarizeDeployment(name string, d *Deployment) string {
 		fmt.Fprintf(&b, ", the template of revision %d", d.To.FormerRevisions[len(d.To.FormerRevisions)-1])
 	}
 	b.WriteString(d.triggered())
+	b.WriteString(d.commits())
 	b.WriteString(d.changedFields())
 	switch d.Status {
 	case StatusProgressing, StatusFailed, StatusPaused:
-		if d.Change == ChangePause {
+		if d.Change == ChangePause || d.Environment != nil {
 			break
 		}
 		fmt.Fprintf(&b, "; %s", d.Status)

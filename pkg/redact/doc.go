@@ -7,7 +7,7 @@
 //	public      kept
 //	identifier  kept, or hashed when the policy says so
 //	personal    replaced by a keyed pseudonym, or omitted
-//	text        omitted
+//	text        omitted, or scrubbed when the policy says so
 //	secret      omitted; there is no switch
 //	(none)      dropped
 //
@@ -17,6 +17,11 @@
 // [Redacted]: a passport that nobody else can issue. When anything is not as
 // the schema says it gives an error and no Redacted. Errors and marks name
 // fields and rules, never values.
+//
+// What must not be kept in memory, or on a disk between two runs, is replaced where
+// it is read: [Redactor.Pseudonym] and [Redactor.Scrub] do it as Redact would. Fields
+// that hold such pseudonyms say so in the schema (x-rcactl-pseudonym): what has the
+// form of one is kept, anything else is dropped.
 //
 // [Scan] is independent of all this: it looks through finished files for what
 // looks like a credential, whatever class its field had.

@@ -25,6 +25,7 @@ const (
 	hashed    = "hashed"
 	omitted   = "omitted"
 	truncated = "truncated"
+	scrubbed  = "scrubbed"
 	dropped   = "dropped"
 )
 
@@ -52,9 +53,13 @@ type op struct {
 	class    class
 	domain   string
 	required bool
-	limit    int // bytes of a string, items of a slice
-	values   map[string]bool
-	pattern  *regexp.Regexp
+	// pseudonym says that the value was made a pseudonym where it was read.
+	pseudonym bool
+	// bare says that nothing in a struct is required: it can be left empty.
+	bare    bool
+	limit   int // bytes of a string, items of a slice
+	values  map[string]bool
+	pattern *regexp.Regexp
 	// fitted is the last string that the pattern took: kinds, streams and
 	// service keys mostly repeat.
 	fitted atomic.Pointer[string]
@@ -83,7 +88,7 @@ func compilePlan(t reflect.Type, n *node, pointer string, required bool) (*op, e
 	if n == nil || n.deny {
 		return &op{pointer: pointer, shape: shapeDrop}, nil
 	}
-	o := &op{pointer: pointer, class: n.Class, domain: n.Domain, required: required}
+	o := &op{pointer: pointer, class: n.Class, domain: n.Domain, pseudonym: n.Pseudonym, required: required}
 	fail := func(format string, args ...any) (*op, error) {
 		return nil, fmt.Errorf("field %s: %s", pointer, fmt.Sprintf(format, args...))
 	}
@@ -130,7 +135,7 @@ func compilePlan(t reflect.Type, n *node, pointer string, required bool) (*op, e
 }
 
 func compileStruct(o *op, t reflect.Type, n *node) (*op, error) {
-	o.shape = shapeStruct
+	o.shape, o.bare = shapeStruct, len(n.Required) == 0
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -159,6 +164,9 @@ func (o *op) checkLeaf() error {
 		if o.domain != domainUser && o.domain != domainEmail && o.domain != domainIP {
 			return fmt.Errorf("field %s: class personal needs x-rcactl-domain: user, email or ip", o.pointer)
 		}
+		if o.pseudonym && (o.shape != shapeString || o.domain == domainIP) {
+			return fmt.Errorf("field %s: x-rcactl-pseudonym is for strings of the domains user and email", o.pointer)
+		}
 		if o.required {
 			return fmt.Errorf("field %s: class personal can be omitted, so it must not be required", o.pointer)
 		}
@@ -168,6 +176,9 @@ func (o *op) checkLeaf() error {
 		}
 	default:
 		return fmt.Errorf("field %s: x-rcactl-class %q is not a class", o.pointer, o.class)
+	}
+	if o.pseudonym && o.class != personal {
+		return fmt.Errorf("field %s: x-rcactl-pseudonym is for class personal", o.pointer)
 	}
 	return nil
 }
@@ -201,7 +212,7 @@ func (w *work) apply(o *op, src, dst reflect.Value) *Error {
 			return err
 		}
 		// What a class takes away leaves no pointer to nothing behind.
-		if o.elem.takesAway(w.policy) {
+		if o.elem.takesAway(w.policy) || o.elem.bare && fresh.Elem().IsZero() && !src.Elem().IsZero() {
 			return nil
 		}
 		dst.Set(fresh)
@@ -230,6 +241,9 @@ func (w *work) apply(o *op, src, dst reflect.Value) *Error {
 
 func (w *work) applySlice(o *op, src, dst reflect.Value) *Error {
 	n := src.Len()
+	if o.required {
+		dst.Set(reflect.MakeSlice(dst.Type(), 0, 0)) // a list that must be there is written as [] and not as null
+	}
 	if n == 0 {
 		return nil
 	}
@@ -297,13 +311,45 @@ func (w *work) string(o *op, s string) (string, *Error) {
 	case public, identifier:
 		return w.named(o, s)
 	case personal:
+		if o.pseudonym && w.policy.Personal == Hash {
+			return w.hashedBefore(o, s)
+		}
 		if w.policy.Personal == Hash {
 			w.mark(o, hashed, "class personal")
 			return w.pseudonyms[o.domain].of(s), nil
 		}
+	case text:
+		if w.policy.Text == Scrub {
+			return w.scrubbed(o, s), nil
+		}
 	}
 	w.mark(o, omitted, "class "+string(o.class))
 	return "", nil
+}
+
+// hashedBefore keeps a pseudonym that was made where the value was read. Whatever
+// does not have the form of one is a mistake, may be a name, and is not written.
+func (w *work) hashedBefore(o *op, s string) (string, *Error) {
+	if !isPseudonym(s) {
+		w.mark(o, dropped, reasonForm)
+		return "", nil
+	}
+	s, err := w.checked(o, s)
+	if s != "" {
+		w.mark(o, hashed, "class personal")
+	}
+	return s, err
+}
+
+// scrubbed keeps what may be kept of a text.
+func (w *work) scrubbed(o *op, s string) string {
+	kept, _, _ := clean(w.scrub(s), min(o.limit, MaxText))
+	if kept == "" {
+		w.mark(o, omitted, "class text")
+		return ""
+	}
+	w.mark(o, scrubbed, "class text")
+	return kept
 }
 
 // named handles the strings that can be kept.

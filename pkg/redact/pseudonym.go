@@ -80,6 +80,22 @@ func (p *pseudonyms) canonical(value string) string {
 	return value
 }
 
+// isPseudonym reports whether s has the form of a pseudonym of a person.
+func isPseudonym(s string) bool {
+	domain, digits, ok := strings.Cut(s, ":")
+	return ok && (domain == domainUser || domain == domainEmail) && len(digits) == 26 && strings.Trim(digits, "abcdefghijklmnopqrstuvwxyz234567") == ""
+}
+
+// Pseudonym gives what stands for a person in evidence: the same as is written for
+// a field of the domain, user or email. It is empty when the policy omits persons,
+// when there is no value, and for any other domain.
+func (r *Redactor) Pseudonym(domain, value string) string {
+	if r.policy.Personal != Hash || domain != domainUser && domain != domainEmail {
+		return ""
+	}
+	return r.pseudonyms[domain].of(value)
+}
+
 // ofParts gives the pseudonyms of the parts of a path, so that the namespace in
 // a service key equals the namespace of an object. Too many parts to fit the
 // limit are hashed as one.

@@ -64,12 +64,20 @@ func (g generator) fill(v reflect.Value, n *node, required bool) {
 		v.SetString(g.text(n, hidden))
 	case v.CanInt():
 		v.SetInt(g.rnd.Int64N(1 << 31))
+	case v.CanFloat():
+		v.SetFloat(float64(g.rnd.IntN(101)) / 100)
 	case v.Kind() == reflect.Bool:
 		v.SetBool(g.chance(50))
 	}
 }
 
 func (g generator) text(n *node, hidden bool) string {
+	if n != nil && n.Pseudonym && g.chance(70) {
+		return []string{"user:", "email:"}[g.rnd.IntN(2)] + strings.Repeat("q7", 13)
+	}
+	if n != nil && n.Class == text {
+		return g.noise() + " " + marker + "@example.test " + g.noise()
+	}
 	if hidden {
 		return g.noise() + marker + g.noise()
 	}
@@ -82,7 +90,10 @@ func (g generator) text(n *node, hidden bool) string {
 		return all[g.rnd.IntN(len(all))]
 	}
 	if n.Pattern != "" && g.chance(97) {
-		for _, fits := range []string{evidence.ID("x", g.noise()), "pods", "/a/b", "a/b/c", "sha256:" + strings.Repeat("ab", 32)} {
+		for _, fits := range []string{
+			strings.Repeat("0123456789abcdef", 4)[:40], "github.com/acme/shop", "v1.2.3/rc.1",
+			evidence.ID("x", g.noise()), "pods", "/a/b", "a/b/c", "sha256:" + strings.Repeat("ab", 32),
+		} {
 			if ok, _ := regexp.MatchString(n.Pattern, fits); ok {
 				return fits
 			}
@@ -108,9 +119,15 @@ func (g generator) event(root *node) evidence.Event {
 	g.fill(reflect.ValueOf(&e).Elem(), root, true)
 	if g.chance(97) {
 		// Mostly a body that belongs to the kind.
-		e.ConfigChange, e.Deployment, e.Signal = nil, nil, nil
 		bodies := root.bodies()
 		v := reflect.ValueOf(&e).Elem()
+		for _, name := range bodies {
+			for i := range v.NumField() {
+				if tag, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ","); tag == name {
+					v.Field(i).SetZero()
+				}
+			}
+		}
 		for i := range v.NumField() {
 			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
 			if name == bodies[string(e.Kind)] {
@@ -192,7 +209,7 @@ func hold(t testing.TB, r *Redactor, e evidence.Event) bool {
 }
 
 func policies() []Policy {
-	return []Policy{{}, {Personal: Omit}, {Identifiers: Hash}, {Personal: Omit, Identifiers: Hash}}
+	return []Policy{{}, {Personal: Omit}, {Identifiers: Hash}, {Personal: Omit, Identifiers: Hash}, {Text: Scrub}, {Text: Scrub, Identifiers: Hash}}
 }
 
 func TestRandomEvents(t *testing.T) {

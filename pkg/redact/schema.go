@@ -34,6 +34,7 @@ const (
 type node struct {
 	Class      class            `json:"x-rcactl-class"`
 	Domain     string           `json:"x-rcactl-domain"`
+	Pseudonym  bool             `json:"x-rcactl-pseudonym"`
 	Ref        string           `json:"$ref"`
 	Properties map[string]*node `json:"properties"`
 	Items      *node            `json:"items"`
@@ -158,6 +159,9 @@ func (n *node) classTable() map[string]string {
 	table := map[string]string{}
 	n.walk("", func(pointer string, leaf *node) {
 		table[pointer] = strings.TrimSuffix(string(leaf.Class)+" "+leaf.Domain, " ")
+		if leaf.Pseudonym {
+			table[pointer] += " pseudonym"
+		}
 	})
 	return table
 }
