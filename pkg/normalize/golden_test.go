@@ -25,6 +25,12 @@ type input struct {
 	Setting  *record.Setting
 	Node     *record.Node
 	Delivery *record.Delivery
+
+	Commit         *record.BranchCommit
+	PullRequest    *record.PullRequest
+	Release        *record.Release
+	CodeDeployment *record.CodeDeployment
+	WorkflowRun    *record.WorkflowRun
 }
 
 func (in input) record() record.Record {
@@ -39,6 +45,16 @@ func (in input) record() record.Record {
 		return *in.Node
 	case in.Delivery != nil:
 		return *in.Delivery
+	case in.Commit != nil:
+		return *in.Commit
+	case in.PullRequest != nil:
+		return *in.PullRequest
+	case in.Release != nil:
+		return *in.Release
+	case in.CodeDeployment != nil:
+		return *in.CodeDeployment
+	case in.WorkflowRun != nil:
+		return *in.WorkflowRun
 	}
 	return nil
 }
@@ -82,9 +98,13 @@ func events(t *testing.T, file string) []evidence.Event {
 	if err := dec.Decode(&inputs); err != nil {
 		t.Fatal(err)
 	}
+	source := "kubernetes"
+	if strings.HasPrefix(filepath.Base(file), "github-") {
+		source = "github"
+	}
 	var out []evidence.Event
 	for _, in := range inputs {
-		more, err := normalize.Record("kubernetes", in.record())
+		more, err := normalize.Record(source, in.record())
 		if err != nil {
 			t.Fatal(err)
 		}

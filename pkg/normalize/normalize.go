@@ -28,6 +28,16 @@ func Record(connectorName string, r record.Record) ([]evidence.Event, error) {
 		return managed(setting(connectorName, r), r.ManagedBy), nil
 	case record.Delivery:
 		return delivery(connectorName, r), nil
+	case record.BranchCommit:
+		return commit(connectorName, r), nil
+	case record.PullRequest:
+		return pullRequest(connectorName, r), nil
+	case record.Release:
+		return release(connectorName, r), nil
+	case record.CodeDeployment:
+		return codeDeployment(connectorName, r), nil
+	case record.WorkflowRun:
+		return workflowRun(connectorName, r), nil
 	}
 	return nil, fmt.Errorf("no evidence is made of a record of type %T (stream %s)", r, streamOf(r))
 }
