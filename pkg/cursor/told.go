@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// MaxTold bounds the facts of a Told that is kept: 50,000, which is 2 MB in the
+// MaxTold bounds the facts of a Told that is kept: 100,000, which is 4.3 MB in the
 // file.
-const MaxTold = 50_000
+const MaxTold = 100_000
 
 // Told remembers of facts that may come again in a poorer form (a rollout) in
 // which form they were told last: by the hash of the id, the hash of the news.

@@ -64,6 +64,9 @@ const (
 	RepositoryFromDeployment = "github_deployment" // GitHub was told of a deployment of it
 )
 
+// RangeUnknown is the status of a ChangeRange that nobody could tell.
+const RangeUnknown = "unknown"
+
 // ChangeRange is what lies between the revision of a deployment and the one before.
 type ChangeRange struct {
 	Repository string `json:"repository"`

@@ -22,11 +22,70 @@ func (e Event) News() (key string, weak bool) {
 		status := e.Deployment.Status
 		weak = status == StatusSuperseded || status == StatusUnknown
 		parts = append(parts, string(status))
+		if env := e.Deployment.Environment; env != nil {
+			parts = append(parts, env.State)
+		}
+	case e.Pipeline != nil:
+		p := e.Pipeline
+		parts = append(parts, strconv.Itoa(int(p.Attempt)), p.Status, p.Conclusion)
 	case e.Signal != nil:
 		s := e.Signal
 		parts = append(parts, strconv.Itoa(int(s.Count)), strconv.FormatBool(s.Ongoing), number(s.Restarts), number(s.ExitCode))
 	}
 	return strings.Join(parts, "|"), weak
+}
+
+// Aspects are further facts that an event brings, each of them news by itself: that
+// another deployment carried a commit, that a branch was rewritten. An event that was
+// told is told again when it has one that was not, and not when it has fewer. Each
+// holds the id.
+func (e Event) Aspects() []string {
+	var all []string
+	carried := func(by []CarriedBy) {
+		for _, d := range by {
+			all = append(all, strings.Join([]string{e.ID, "carried", d.ID, strconv.FormatBool(d.TakenBack)}, "|"))
+		}
+	}
+	switch {
+	case e.Commit != nil:
+		carried(e.Commit.Deployments)
+		if e.Commit.Forced {
+			all = append(all, strings.Join([]string{e.ID, "forced", e.Commit.PreviousHead}, "|"))
+		}
+	case e.PullRequest != nil:
+		carried(e.PullRequest.Deployments)
+	}
+	return all
+}
+
+// MostMapped is the depth of a deployment of which no run could tell more.
+const MostMapped = 5
+
+// Mapped says to which commit a deployment is tied, and how deeply: 0 is not at all,
+// then medium (2) and high (4) confidence, each one more when what lies between it
+// and the commit before is known, up to MostMapped. A deployment that was told is
+// told again when it is tied more deeply, or as deeply to another commit; a run that
+// knows less, because a source could not be asked, is no news.
+func (e Event) Mapped() (revision string, depth int) {
+	d := e.Deployment
+	if d == nil || d.Mapping == nil {
+		return "", 0
+	}
+	switch d.Mapping.Confidence {
+	case ConfidenceHigh:
+		depth = MostMapped - 1
+	case ConfidenceMedium:
+		depth = MostMapped - 3
+	case ConfidenceLow:
+		return "", 0
+	}
+	if r := d.ChangeRange; r != nil && r.Status != RangeUnknown {
+		depth++
+	}
+	if d.Revision != "" {
+		return d.Revision, depth
+	}
+	return d.PreviousRevision, depth
 }
 
 // number tells a number that is not known from zero.

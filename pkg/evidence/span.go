@@ -48,6 +48,20 @@ func (e Event) Span() Span {
 	case e.Signal != nil:
 		add(e.Signal.Last)
 		s.Ongoing = e.Signal.Ongoing
+	case e.Pipeline != nil:
+		add(e.Pipeline.Finished)
+	case e.Commit != nil:
+		s.carried(e.Commit.Deployments)
+		between(e.Commit.NotBefore, e.Commit.NotAfter)
+	case e.PullRequest != nil:
+		s.carried(e.PullRequest.Deployments)
 	}
 	return s
+}
+
+// carried adds when a commit was deployed: it belongs to that time, too.
+func (s *Span) carried(by []CarriedBy) {
+	for _, d := range by {
+		s.Instants = append(s.Instants, d.Time)
+	}
 }
