@@ -29,11 +29,14 @@ type Commit struct {
 	DefaultBranch bool   `json:"default_branch,omitempty"`
 	// Forced says that the branch was rewritten: PreviousHead, which it had before,
 	// is not an ancestor of this commit.
-	Forced       bool       `json:"forced,omitempty"`
-	PreviousHead string     `json:"previous_head,omitempty"`
-	Authored     *time.Time `json:"authored,omitempty"`
-	Author       *Person    `json:"author,omitempty"`
-	Committer    *Person    `json:"committer,omitempty"`
+	Forced       bool   `json:"forced,omitempty"`
+	PreviousHead string `json:"previous_head,omitempty"`
+	// NotBefore and NotAfter bound when the branch got a commit that is older.
+	NotBefore *time.Time `json:"not_before,omitempty"`
+	NotAfter  *time.Time `json:"not_after,omitempty"`
+	Authored  *time.Time `json:"authored,omitempty"`
+	Author    *Person    `json:"author,omitempty"`
+	Committer *Person    `json:"committer,omitempty"`
 	// Verification is valid, unsigned or invalid; absent when it is not known.
 	Verification string `json:"verification,omitempty"`
 	Type         string `json:"type,omitempty"`

@@ -36,6 +36,7 @@ func commit(connectorName string, c record.BranchCommit) []evidence.Event {
 	e.Commit = &evidence.Commit{
 		Repository: c.Repository, SHA: c.SHA, Parents: slices.Clone(c.Parents),
 		Branch: c.Branch, DefaultBranch: c.DefaultBranch, Forced: c.Forced, PreviousHead: c.Before,
+		NotBefore: timePtr(c.NotBefore), NotAfter: timePtr(c.NotAfter),
 		Authored: timePtr(c.Authored), Author: person(c.Author), Committer: person(c.Committer),
 		Verification: string(c.Verification),
 		Type:         c.Conventional.Type, Scope: c.Conventional.Scope, Breaking: c.Conventional.Breaking,

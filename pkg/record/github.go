@@ -122,6 +122,10 @@ type BranchCommit struct {
 	// of this commit, its present head: history was rewritten. Before is that head.
 	Forced bool
 	Before string
+	// NotBefore and NotAfter bound when the branch got it, for a commit whose own
+	// date does not tell: a branch that is merged late brings old commits. Both are
+	// zero for any other.
+	NotBefore, NotAfter time.Time
 }
 
 // Stream implements Record.
