@@ -22,7 +22,7 @@ func (b *builder) ran() evidence.Event {
 	default:
 		b.starts(&e, b.w.Created, evidence.BasisCreation)
 	}
-	e.Deployment.To = bareTemplate(b.w.Containers)
+	e.Deployment.To = b.bareTemplate()
 	b.rolloutState(&e)
 	if e.Deployment.Status == evidence.StatusProgressing && b.w.FailedPods > 0 {
 		e.Severity = evidence.SeverityWarning
@@ -49,11 +49,11 @@ func (b *builder) untouched() bool {
 }
 
 // bareTemplate is a template without a revision.
-func bareTemplate(containers []record.Container) *evidence.Template {
-	if len(containers) == 0 {
+func (b *builder) bareTemplate() *evidence.Template {
+	if len(b.w.Containers) == 0 {
 		return nil
 	}
-	return &evidence.Template{Images: images(containers)}
+	return &evidence.Template{Images: images(b.w.Containers), Claims: claims(b.w.Claims)}
 }
 
 func images(containers []record.Container) []evidence.Image {
@@ -133,7 +133,7 @@ func (b *builder) updated() []evidence.Event {
 		e.Deployment.Status = evidence.StatusComplete
 		e.Actor = manager(m)
 		if b.lastWritten(*m) {
-			e.Deployment.To = bareTemplate(b.w.Containers)
+			e.Deployment.To = b.bareTemplate()
 		}
 		events = append(events, e)
 		told = told || b.w.Updated != nil && !m.Time.Before(b.w.Updated.After.Add(-near))
@@ -142,7 +142,7 @@ func (b *builder) updated() []evidence.Event {
 		e := b.event(evidence.ChangeUpdate)
 		b.between(&e, "update", u.After, u.Before)
 		e.Deployment.Status = evidence.StatusComplete
-		e.Deployment.To = bareTemplate(b.w.Containers)
+		e.Deployment.To = b.bareTemplate()
 		events = append(events, e)
 	}
 	return events

@@ -9,6 +9,25 @@ import (
 	"github.com/rcactl/rcactl/pkg/record"
 )
 
+// maxClaims bounds what one template tells of its source code.
+const maxClaims = 32
+
+// claims gives the claims of several places: revisions, then sources, then versions,
+// and of each those of the first place first. What stands in two places is told once.
+func claims(places ...[]record.Claim) (out []evidence.Claim) {
+	for _, kind := range []record.ClaimKind{record.ClaimRevision, record.ClaimSource, record.ClaimVersion} {
+		for _, place := range places {
+			for _, c := range place {
+				e := evidence.Claim{Kind: string(c.Kind), Key: c.Key, Value: c.Value}
+				if c.Kind == kind && len(out) < maxClaims && !slices.Contains(out, e) {
+					out = append(out, e)
+				}
+			}
+		}
+	}
+	return out
+}
+
 // maxTemplateChanges bounds what one rollout tells.
 const maxTemplateChanges = 100
 

@@ -25,6 +25,9 @@ type step struct {
 	// inherited says that the template is older than the workload, which took it
 	// over from another one: nothing tells when that one got it.
 	inherited bool
+	// claims are what the template, and of the present one the workload too, say of
+	// their source code.
+	claims []evidence.Claim
 }
 
 // workload tells the history of a workload: the creation, each change of the
@@ -74,6 +77,9 @@ func timeline(w record.Workload) []step {
 	steps = slices.CompactFunc(steps, func(a, b step) bool { return a.number == b.number })
 	for i := range steps {
 		s := &steps[i]
+		if s.claims = claims(s.revision.Claims); i == len(steps)-1 {
+			s.claims = claims(s.revision.Claims, w.Claims)
+		}
 		if i > 0 && steps[i-1].number == s.number-1 {
 			s.before = &steps[i-1]
 		}
@@ -267,7 +273,7 @@ func (b *builder) created() evidence.Event {
 	switch {
 	case b.w.Containers != nil:
 		if b.untouched() {
-			e.Deployment.To = bareTemplate(b.w.Containers)
+			e.Deployment.To = b.bareTemplate()
 		}
 		b.rolloutState(&e)
 	case len(b.steps) > 0 && b.steps[0].number == 1 && !b.steps[0].revision.Created.Before(b.w.Created.Add(-stamp)):
@@ -399,7 +405,7 @@ func (b *builder) vanished() evidence.Event {
 }
 
 func template(s *step) *evidence.Template {
-	t := &evidence.Template{Revision: s.number, Name: s.revision.Name}
+	t := &evidence.Template{Revision: s.number, Name: s.revision.Name, Claims: s.claims}
 	for _, n := range s.revision.Former {
 		if n < s.number {
 			t.FormerRevisions = append(t.FormerRevisions, n)
