@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
+	"github.com/rcactl/rcactl/pkg/collect"
 	"github.com/rcactl/rcactl/pkg/connector"
 )
 
@@ -14,6 +16,9 @@ type plannedSource struct {
 	Identity   []connector.Grant  `json:"identity"`
 	Streams    []connector.Stream `json:"streams"`
 	NeverReads []string           `json:"never_reads"`
+	Notes      []string           `json:"notes,omitempty"`
+	// everywhere is what a grant without a place is good for.
+	everywhere string
 }
 
 // printPlan shows what a run would ask. It connects to nothing.
@@ -26,7 +31,12 @@ func (s *setup) printPlan(ctx context.Context, sys *System, opts *options) error
 			continue
 		}
 		capabilities := c.Capabilities()
-		plan = append(plan, plannedSource{Name: src.Name, Identity: capabilities.Identity, Streams: capabilities.Streams, NeverReads: capabilities.NeverReads})
+		plan = append(plan, plannedSource{
+			Name: src.Name, Identity: capabilities.Identity, Streams: capabilities.Streams, NeverReads: capabilities.NeverReads, everywhere: everywhere(src.Type),
+		})
+	}
+	if s.cfg.Images.Read && slices.ContainsFunc(s.sources, func(src collect.Source) bool { return src.Type != typeGitHub }) {
+		plan = append(plan, s.plannedImages())
 	}
 	if opts.output == "json" {
 		return writeJSON(sys, plan)
@@ -34,7 +44,7 @@ func (s *setup) printPlan(ctx context.Context, sys *System, opts *options) error
 	p := newPrinter(sys, sys.Stdout)
 	for _, src := range plan {
 		p.line("%s %s", p.title.Render(src.Name), clean(src.Error))
-		rows := grantRows("identity", src.Identity)
+		rows := grantRows("identity", src.everywhere, src.Identity)
 		var optional []connector.Stream
 		for _, stream := range src.Streams {
 			name := stream.Name
@@ -42,12 +52,15 @@ func (s *setup) printPlan(ctx context.Context, sys *System, opts *options) error
 				name += " *"
 				optional = append(optional, stream)
 			}
-			rows = append(rows, grantRows(name, stream.Needs)...)
+			rows = append(rows, grantRows(name, src.everywhere, stream.Needs)...)
 		}
 		p.table("  ", rows)
 		printOptional(p, optional)
 		for _, never := range src.NeverReads {
 			p.sentence("  ", "never reads "+never)
+		}
+		for _, note := range src.Notes {
+			p.sentence("  ", note)
 		}
 	}
 	_, err := fmt.Fprintln(opts.people(sys), "Nothing was asked.")
@@ -72,8 +85,16 @@ func printOptional(p *printer, streams []connector.Stream) {
 	}
 }
 
+// everywhere is what a grant without a place is good for, by the type of source.
+func everywhere(typ string) string {
+	if typ == typeGitHub {
+		return ""
+	}
+	return "the whole cluster"
+}
+
 // grantRows is a row a request: what for, verb, what, where.
-func grantRows(name string, grants []connector.Grant) [][]cell {
+func grantRows(name, everywhere string, grants []connector.Grant) [][]cell {
 	var rows [][]cell
 	for _, g := range grants {
 		what, where := g.Resource, g.Namespace
@@ -81,7 +102,7 @@ func grantRows(name string, grants []connector.Grant) [][]cell {
 			what = g.Group + "/" + g.Resource
 		}
 		if where == "" {
-			where = "the whole cluster"
+			where = everywhere
 		}
 		rows = append(rows, []cell{{text: name}, {text: g.Verb}, {text: what}, {text: where}})
 		name = ""

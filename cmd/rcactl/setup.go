@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,6 +31,10 @@ type setupFlags struct {
 	selector            string
 	// dump is a recording, which is read in place of a cluster.
 	dump string
+	// repositories are those that a source of history reads; registries may be asked
+	// beside those of the config, and noImages asks none.
+	repositories, registries []string
+	noImages                 bool
 }
 
 func (f *setupFlags) add(cmd *cobra.Command) {
@@ -36,10 +42,13 @@ func (f *setupFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.config, "config", "", "config file (default: $RCACTL_CONFIG, ./rcactl.yaml, the user's config folder)")
 	flags.StringVar(&f.state, "state", "", "folder for cursors, keys and the ledger (default: the user's state folder)")
 	flags.StringSliceVar(&f.connectors, "connector", nil, "only these connectors, by type or type/name; may be repeated")
-	flags.StringVar(&f.dump, "dump", "", "read a recording of a cluster (folder, file, .tar.gz) and ask nobody")
+	flags.StringVar(&f.dump, "dump", "", "read a recording of a cluster (folder, file, .tar.gz) and ask nobody that no flag names")
 	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig file (default: as kubectl finds it)")
 	flags.StringVar(&f.context, "context", "", "context of the kubeconfig (default: the current one)")
 	flags.StringSliceVarP(&f.namespaces, "namespace", "n", nil, "namespaces to read, \"*\" for all, team-* for some (default: the context's); may be repeated")
+	flags.StringSliceVar(&f.repositories, "repository", nil, "repositories on GitHub to read, as owner/name (default: those that workloads and images name); may be repeated")
+	flags.StringSliceVar(&f.registries, "registry", nil, "registries that may be asked what images say of their source code, beside those there is a login for: ghcr.io, ghcr.io/acme; may be repeated")
+	flags.BoolVar(&f.noImages, "no-images", false, "ask no registry")
 	flags.StringVarP(&f.selector, "selector", "l", "", "only workloads with these labels and what belongs to them: team=payments,env!=dev")
 }
 
@@ -61,7 +70,25 @@ func (f *setupFlags) overrides() map[string][]string {
 	if f.dump != "" {
 		set["from"] = []string{f.dump}
 	}
+	if len(f.repositories) > 0 {
+		set["repositories"] = f.repositories
+	}
 	return set
+}
+
+// apply sets the keys that a config has, and says which those are.
+func (f *setupFlags) apply(cfg connector.Config) (keys []string) {
+	setter, ok := cfg.(connector.Setter)
+	if !ok {
+		return nil
+	}
+	overrides := f.overrides()
+	for _, key := range slices.Sorted(maps.Keys(overrides)) {
+		if setter.Set(key, overrides[key]...) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 // setup is what a command needs beside its own flags.
@@ -75,6 +102,11 @@ type setup struct {
 	note string
 	// unpinned says why what was found cannot be written down.
 	unpinned error
+	// dockerConfig has logins of registries; registries are those that may be asked.
+	dockerConfig string
+	registries   []string
+	// hints are what could be asked beside, and how.
+	hints    []string
 	stateDir string
 	env      connector.Env
 	sources  []collect.Source
@@ -152,6 +184,10 @@ func (f *setupFlags) setup(ctx context.Context, sys *System, opts *options) (*se
 			return nil, fail(exitUsage, fmt.Errorf("%s: %s", found.Path, problems.Summary()), "rcactl validate "+found.Path+" shows the same")
 		}
 	}
+	if err := f.applyImages(s.cfg); err != nil {
+		return nil, err
+	}
+	s.dockerConfig, s.registries = sys.dockerConfig(), f.allowedRegistries(sys, s.cfg)
 	if s.cfg.Connectors == nil {
 		if err := f.discover(ctx, registry, s); err != nil {
 			return nil, err
@@ -160,8 +196,27 @@ func (f *setupFlags) setup(ctx context.Context, sys *System, opts *options) (*se
 	if err := f.choose(registry, s); err != nil {
 		return nil, err
 	}
+	f.hint(registry, s)
 	return s, f.decideState(sys, s)
 }
+
+// hint says what could be asked as well, to somebody who named nothing.
+func (f *setupFlags) hint(registry *connector.Registry, s *setup) {
+	if s.where != "" || f.dump != "" || len(f.connectors) > 0 || len(s.sources) == 0 {
+		return
+	}
+	_, err := registry.Lookup(typeGitHub)
+	has := slices.ContainsFunc(s.sources, func(src collect.Source) bool { return src.Type == typeGitHub })
+	switch {
+	case err == nil && !has:
+		s.hints = append(s.hints, "github not asked: set GITHUB_TOKEN (read-only) to tie deployments to commits")
+	case has && len(s.sources) > 1:
+		s.hints = append(s.hints, "to leave github out: --connector kubernetes")
+	}
+}
+
+// typeGitHub is the type of the source that knows the history of source code.
+const typeGitHub = "github"
 
 // env is what connectors get. --kubeconfig is heard by whatever reads KUBECONFIG.
 func (f *setupFlags) env(sys *System, opts *options) connector.Env {
@@ -173,7 +228,8 @@ func (f *setupFlags) env(sys *System, opts *options) connector.Env {
 	}
 	return connector.Env{
 		Secrets: secret.Sources{LookupEnv: sys.LookupEnv}, LookupEnv: lookup,
-		Now: sys.Now, Log: opts.logger(sys), UserAgent: "rcactl/" + sys.Build.Version,
+		WorkDir: sys.Dir,
+		Now:     sys.Now, Log: opts.logger(sys), UserAgent: "rcactl/" + sys.Build.Version,
 	}
 }
 
@@ -189,26 +245,54 @@ func configTypes(registry *connector.Registry) config.Types {
 }
 
 // discover looks for sources on a machine without a config. A flag that names one
-// is taken at its word, whatever else is or is not found.
+// is taken at its word, whatever else is or is not found. One that was found and
+// cannot be used hides no other: alone it is the error of the command, beside
+// others it is a source that failed.
 func (f *setupFlags) discover(ctx context.Context, registry *connector.Registry, s *setup) error {
+	var broken []config.Instance
 	for _, typ := range registry.Types() {
 		factory, err := registry.Lookup(typ)
-		if err != nil || factory.Discover == nil {
+		if err != nil || factory.Discover == nil || f.leftOut(typ, factory) {
 			continue
 		}
 		cfg, err := factory.Discover(ctx, s.env)
 		switch {
 		case err == nil:
-		case len(f.overrides()) > 0:
+		case len(f.apply(factory.New())) > 0:
 			cfg = factory.New()
 		case errors.Is(err, connector.ErrNothingFound):
 			continue
 		default:
-			return fail(exitUsage, fmt.Errorf("%s: %w", typ, err), "name another one with --kubeconfig or --context")
+			broken = append(broken, config.Instance{Key: typ, Type: typ, Config: &unusable{err: err}})
+			continue
 		}
 		s.cfg.Connectors = append(s.cfg.Connectors, config.Instance{Key: typ, Type: typ, Config: cfg})
 	}
+	s.cfg.Connectors = append(s.cfg.Connectors, broken...)
+	slices.SortStableFunc(s.cfg.Connectors, func(a, b config.Instance) int {
+		return cmp.Compare(slices.Index(registry.Types(), a.Type), slices.Index(registry.Types(), b.Type))
+	})
 	return nil
+}
+
+// leftOut reports whether a type is not looked for: one that --connector does not
+// name, or that does not read the recording and that no flag names.
+func (f *setupFlags) leftOut(typ string, factory connector.Factory) bool {
+	if len(f.connectors) > 0 {
+		return !slices.Contains(f.connectors, typ)
+	}
+	return f.dump != "" && len(f.apply(factory.New())) == 0
+}
+
+// unusable stands for a source that was found on this machine and cannot be used.
+type unusable struct{ err error }
+
+// Validate implements connector.Config.
+func (u *unusable) Validate() error { return nil }
+
+// Connect implements connector.Config.
+func (u *unusable) Connect(context.Context, connector.Env) (connector.Connector, error) {
+	return nil, connector.Errorf(connector.ClassConfig, u.err, "%v", u.err)
 }
 
 // choose turns the instances into sources: those of --connector, with the flags
@@ -221,16 +305,58 @@ func (f *setupFlags) choose(registry *connector.Registry, s *setup) error {
 		if len(f.connectors) > 0 && !slices.ContainsFunc(f.connectors, func(want string) bool { return matches(want, instance) }) {
 			continue
 		}
+		if !f.asksBeside(instance) {
+			continue
+		}
 		src, err := f.source(s, instance)
 		if err != nil {
 			return err
 		}
 		s.sources = append(s.sources, src)
 	}
-	if f.dump != "" && len(s.sources) > 1 {
-		return fail(exitUsage, fmt.Errorf("--dump is one recording, and %d sources would read it", len(s.sources)), "choose one with --connector")
+	if err := f.checkRecording(s); err != nil {
+		return err
+	}
+	return checkUsable(s)
+}
+
+// asksBeside reports whether a source is asked beside a recording, if one is read:
+// the source that reads it, and those that a flag names.
+func (f *setupFlags) asksBeside(i config.Instance) bool {
+	if f.dump == "" || len(f.connectors) > 0 {
+		return true
+	}
+	cfg, ok := i.Config.(connector.Config)
+	return !ok || len(f.apply(cfg)) > 0
+}
+
+// checkRecording sees to it that one source reads the recording.
+func (f *setupFlags) checkRecording(s *setup) error {
+	readers := 0
+	for _, src := range s.sources {
+		if isOffline(src) {
+			readers++
+		}
+	}
+	if f.dump != "" && readers > 1 {
+		return fail(exitUsage, fmt.Errorf("--dump is one recording, and %d sources would read it", readers), "choose one with --connector")
 	}
 	return nil
+}
+
+// checkUsable refuses to begin when nothing that was found can be used.
+func checkUsable(s *setup) error {
+	var first error
+	for _, src := range s.sources {
+		broken, ok := src.Config.(*unusable)
+		if !ok {
+			return nil
+		}
+		if first == nil {
+			first = fail(exitUsage, fmt.Errorf("%s: %w", src.Name, broken.err), "name another one with --kubeconfig or --context")
+		}
+	}
+	return first
 }
 
 // checkConnectors sees to it that each --connector names an instance.
@@ -256,12 +382,12 @@ func (f *setupFlags) source(s *setup, instance config.Instance) (collect.Source,
 		return collect.Source{}, fail(exitFailed, fmt.Errorf("%s: its config is a %T and makes no connector", instance.Key, instance.Config), "")
 	}
 	src := collect.Source{Name: instance.Key, Type: instance.Type, Config: cfg}
-	if setter, ok := cfg.(connector.Setter); ok {
-		for key, values := range f.overrides() {
-			if setter.Set(key, values...) && (key == "namespaces" || key == "label_selector" || key == "from") {
-				src.Narrowed = true
-			}
-		}
+	if broken, ok := cfg.(*unusable); ok {
+		s.found = append(s.found, instance.Key+": cannot be used: "+broken.err.Error())
+		s.unpinned = errors.Join(s.unpinned, fmt.Errorf("%s: %w", instance.Key, broken.err))
+	}
+	if _, ok := cfg.(connector.Setter); ok {
+		src.Narrowed = slices.ContainsFunc(f.apply(cfg), narrows)
 		if err := cfg.Validate(); err != nil {
 			hint := ""
 			if field := (*connector.FieldError)(nil); errors.As(err, &field) {
@@ -291,6 +417,15 @@ func (f *setupFlags) source(s *setup, instance config.Instance) (collect.Source,
 	return src, nil
 }
 
+// narrows reports whether a key that a flag sets makes a run one of its own.
+func narrows(key string) bool {
+	switch key {
+	case "namespaces", "label_selector", "from", "repositories":
+		return true
+	}
+	return false
+}
+
 // nothingToAsk says that there is no source, and how to name one.
 func (s *setup) nothingToAsk() error {
 	if s.where != "" {
@@ -299,7 +434,7 @@ func (s *setup) nothingToAsk() error {
 	if len(builtin.Registry().Types()) == 0 {
 		return fail(exitUsage, errors.New("there is nothing to ask: this build has no connector"), "build without the tag rcactl_minimal, or add one such as rcactl_kubernetes")
 	}
-	return fail(exitUsage, errors.New("there is nothing to ask: no config, no kubeconfig with a current context, and this is not a pod with a ServiceAccount"),
+	return fail(exitUsage, errors.New("there is nothing to ask: no config, no kubeconfig with a current context, this is not a pod with a ServiceAccount, and there is no GITHUB_TOKEN"),
 		"name a kubeconfig with --kubeconfig, or write a config; rcactl validate --print-config shows one")
 }
 
@@ -318,6 +453,9 @@ func (s *setup) printFound(p *printer, writeDown string) {
 	for _, found := range s.found {
 		p.line("  %s", clean(found))
 	}
+	for _, hint := range s.hints {
+		p.line("  %s", p.dim.Render(hint))
+	}
 	if s.where == "" && len(s.found) > 0 && writeDown != "" {
 		p.line("  %s", p.dim.Render("no config; to write this one down: "+clean(writeDown)))
 	}
@@ -334,6 +472,11 @@ func (f *setupFlags) chosen() string {
 	add("kubeconfig", f.kubeconfig)
 	add("context", f.context)
 	add("dump", f.dump)
+	add("repository", strings.Join(f.repositories, ","))
+	add("registry", strings.Join(f.registries, ","))
+	if f.noImages {
+		text += " --no-images"
+	}
 	add("namespace", strings.Join(f.namespaces, ","))
 	add("selector", f.selector)
 	return text
@@ -345,7 +488,7 @@ func (s *setup) options(ctx context.Context, keys *keyring) (collect.Options, er
 	if err != nil {
 		return collect.Options{}, err
 	}
-	policy := redact.Policy{Personal: s.cfg.Redaction.Personal, Identifiers: s.cfg.Redaction.Identifiers}
+	policy := redact.Policy{Personal: s.cfg.Redaction.Personal, Identifiers: s.cfg.Redaction.Identifiers, Text: s.cfg.Redaction.Text}
 	redactor, err := redact.Compile(policy, key)
 	if err != nil {
 		return collect.Options{}, err
@@ -358,12 +501,17 @@ func (s *setup) options(ctx context.Context, keys *keyring) (collect.Options, er
 	if err != nil {
 		return collect.Options{}, err
 	}
+	images, err := s.images(ctx)
+	if err != nil {
+		return collect.Options{}, err
+	}
 	env := s.env
 	env.Fingerprints = key.Fingerprints
 	return collect.Options{
 		Sources: s.sources, Env: env,
 		Since: s.cfg.DefaultSince, Timeout: s.cfg.Timeout,
 		StateDir: s.stateDir,
+		Images:   images, Services: services(s.cfg),
 		Redactor: redactor, Signer: signer,
 		Collector: manifest.Collector{
 			Name: "rcactl", Version: s.build.Version, Commit: s.build.Commit, GoVersion: s.build.Go,

@@ -23,6 +23,11 @@ type timeline struct {
 	hurts   map[string]*hurt
 	// left counts the changes beyond maxTimeline.
 	left int
+	// branches are the commits of branches, told in a row each.
+	branches map[string]*branchCommits
+	// tied says that something could have tied deployments to commits: a source of
+	// history or of images was asked, or a deployment is tied to one.
+	tied bool
 }
 
 // hurt sums up the signals of one class in one service.
@@ -37,9 +42,14 @@ type hurt struct {
 
 // add takes one event.
 func (t *timeline) add(e evidence.Event) {
+	if d := e.Deployment; d != nil && d.Mapping != nil && d.Mapping.Confidence != evidence.ConfidenceLow {
+		t.tied = true
+	}
 	switch {
 	case e.Signal != nil:
 		t.addSignal(e)
+	case e.Commit != nil:
+		t.addCommit(e)
 	case len(t.changes) < maxTimeline:
 		t.changes = append(t.changes, e)
 	default:
@@ -129,12 +139,15 @@ func (t *timeline) print(p *printer, w window.Window, answered bool) {
 	})
 	rows := [][]cell{}
 	for _, e := range t.changes {
-		rows = append(rows, changeRow(p, e, layout, first, w))
+		if row := t.changeRow(p, e, layout, first, w); row != nil {
+			rows = append(rows, row)
+		}
 	}
-	if len(rows) == 0 {
+	if len(rows) == 0 && len(t.branches) == 0 {
 		p.line("%s", nothing)
 	}
 	p.table("  ", rows)
+	t.printBranches(p, layout)
 	if t.left > 0 {
 		p.line("  and %s more, in the files", plural(int64(t.left), "change"))
 	}
@@ -184,11 +197,15 @@ func (t *timeline) sortedHurts() []*hurt {
 	return hurts
 }
 
-// changeRow is: when, kind of change, service, revisions, images, status, order.
-func changeRow(p *printer, e evidence.Event, layout string, first map[string]time.Time, w window.Window) []cell {
+// changeRow is: when, kind of change, service, revisions, images, status, commits
+// and what lies between them, order. It is nil for what has no row of its own.
+func (t *timeline) changeRow(p *printer, e evidence.Event, layout string, first map[string]time.Time, w window.Window) []cell {
 	from, to := between(e)
 	row := []cell{{when(from, to, layout), p.dim}}
 	switch {
+	case e.Deployment != nil && e.Deployment.Environment != nil:
+		d := e.Deployment
+		row = append(row, cell{"deploy", p.title}, cell{shortRepository(d.Environment.Repository), p.title}, cell{}, cell{text: "environment " + e.Source.Object.Name}, statusCell(p, d))
 	case e.Deployment != nil:
 		d := e.Deployment
 		row = append(row, cell{string(d.Change), p.title}, cell{serviceOf(e), p.title}, cell{text: fromTo(d)}, cell{text: whatChanged(e)}, statusCell(p, d))
@@ -197,7 +214,14 @@ func changeRow(p *printer, e evidence.Event, layout string, first map[string]tim
 			cell{startedBefore(e.ConfigChange), p.warn})
 	case e.Node != nil:
 		row = append(row, cell{"node", p.title}, cell{serviceOf(e), p.title}, cell{text: strings.ReplaceAll(string(e.Node.Change), "_", " ")}, cell{text: nodeChange(e.Node)}, cell{})
+	default:
+		history := historyRow(p, e)
+		if history == nil {
+			return nil
+		}
+		row = append(row, history...)
 	}
+	row = append(row, t.historyCells(p, e)...)
 	if note := order(from, to, first[serviceOf(e)], w); note != "" {
 		row = append(row, cell{note, p.dim})
 	}

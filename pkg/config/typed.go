@@ -138,3 +138,10 @@ func (c *collector) literalCredential(n *node, at path) {
 	}
 	c.add(ruleLiteralCredential, n.pos, at, "write env:NAME or file:/path instead (the value is not shown)", "a literal credential")
 }
+
+// IsRegistry reports whether a text may stand under images.registries.
+func IsRegistry(text string) bool {
+	k := loadSchema().expand(keywords{"$ref": "#/$defs/registry"})
+	form, err := regexp.Compile(k.text("pattern"))
+	return err == nil && len(text) <= 256 && form.MatchString(text)
+}

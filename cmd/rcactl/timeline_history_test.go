@@ -1,0 +1,172 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/rcactl/rcactl/pkg/evidence"
+	"github.com/rcactl/rcactl/schemas"
+)
+
+const (
+	commitOne   = "4f2a91c0000000000000000000000000000000aa"
+	commitTwo   = "9be01d70000000000000000000000000000000bb"
+	commitThree = "c0ffee10000000000000000000000000000000cc"
+)
+
+func mapped(confidence evidence.Confidence, reasons ...string) *evidence.Mapping {
+	m := &evidence.Mapping{Confidence: confidence, Method: evidence.MethodImageLabel}
+	for _, code := range reasons {
+		m.Reasons = append(m.Reasons, evidence.Reason{Code: code})
+	}
+	return m
+}
+
+func rolledOut(change evidence.Change, d evidence.Deployment) evidence.Event {
+	d.Change, d.Workload, d.Status = change, "Deployment", evidence.StatusComplete
+	d.From = &evidence.Template{Revision: 17, Images: []evidence.Image{{Container: "app", Image: "r/a:v1"}}}
+	d.To = &evidence.Template{Revision: 18, Images: []evidence.Image{{Container: "app", Image: "r/a:v2"}}}
+	return evidence.Event{ServiceKey: "c/shop/checkout", Source: object("Deployment", "checkout"), Deployment: &d}
+}
+
+func TestARowTellsTheCommitsOfADeployment(t *testing.T) {
+	between := func(status string, ahead, behind int32, more func(*evidence.ChangeRange)) *evidence.ChangeRange {
+		r := &evidence.ChangeRange{Status: status, Ahead: ahead, Behind: behind}
+		if more != nil {
+			more(r)
+		}
+		return r
+	}
+	high := mapped(evidence.ConfidenceHigh, "full_sha")
+	for want, e := range map[string]evidence.Event{
+		"rollout shop/checkout 17 → 18 v1 → v2 complete 4f2a91c → 9be01d7 high 3 commits, 1 migration file PR #812": rolledOut(evidence.ChangeRollout, evidence.Deployment{
+			Revision: commitTwo, PreviousRevision: commitOne, Mapping: high, ChangeRange: between("ahead", 3, 0, func(r *evidence.ChangeRange) {
+				r.Categories = []evidence.Category{{Category: "code", Files: 7}, {Category: "migration", Files: 1}}
+				r.PullRequests = []int64{812}
+			}),
+		}),
+		"rollback shop/checkout 17 → 18 v1 → v2 complete 9be01d7 → 4f2a91c high back 3 commits, breaking PRs #1, #2, #3 and 1 more": rolledOut(evidence.ChangeRollback, evidence.Deployment{
+			Revision: commitOne, PreviousRevision: commitTwo, Mapping: high, ChangeRange: between("behind", 0, 3, func(r *evidence.ChangeRange) {
+				r.Rollback, r.Risks, r.PullRequests = true, []string{"breaking"}, []int64{1, 2, 3, 4}
+			}),
+		}),
+		"complete 4f2a91c → 9be01d7 medium 2 commits, 1 taken back": rolledOut(evidence.ChangeRollout, evidence.Deployment{
+			Revision: commitTwo, PreviousRevision: commitOne, Mapping: mapped(evidence.ConfidenceMedium), ChangeRange: between("diverged", 2, 1, nil),
+		}),
+		"complete 4f2a91c → 9be01d7 high what lies between is not known": rolledOut(evidence.ChangeRollout, evidence.Deployment{
+			Revision: commitTwo, PreviousRevision: commitOne, Mapping: high, ChangeRange: between("unknown", 0, 0, nil),
+		}),
+		"complete 9be01d7 high the same commit": rolledOut(evidence.ChangeRollout, evidence.Deployment{Revision: commitTwo, PreviousRevision: commitTwo, Mapping: high}),
+		"complete 9be01d7 high":                 rolledOut(evidence.ChangeRollout, evidence.Deployment{Revision: commitTwo, Mapping: high}),
+		"complete was 9be01d7 high":             rolledOut(evidence.ChangeDelete, evidence.Deployment{PreviousRevision: commitTwo, Mapping: high}),
+	} {
+		if got := shown(e); !strings.Contains(got, want+"\n") {
+			t.Errorf("want %q in\n%s", want, got)
+		}
+	}
+}
+
+// Where nothing could have tied a deployment to a commit, the rows stay as they
+// are; where something could, those that are not tied say why.
+func TestAnUnknownCommitIsToldWhereOneCouldBeKnown(t *testing.T) {
+	low := rolledOut(evidence.ChangeRollout, evidence.Deployment{Mapping: mapped(evidence.ConfidenceLow, "no_claim")})
+	if got := shown(low); strings.Contains(got, "commit unknown") || strings.Contains(got, "low") {
+		t.Errorf("nobody was asked, and the row says so:\n%s", got)
+	}
+	high := rolledOut(evidence.ChangeRollout, evidence.Deployment{Revision: commitTwo, Mapping: mapped(evidence.ConfidenceHigh)})
+	if got, want := shown(low, high), "commit unknown low "+evidence.ReasonWords("no_claim")+"\n"; !strings.Contains(got, want) {
+		t.Errorf("want %q in\n%s", want, got)
+	}
+	scaled := rolledOut(evidence.ChangeScale, evidence.Deployment{Mapping: mapped(evidence.ConfidenceLow, "no_template")})
+	if got := shown(scaled, high); strings.Contains(got, "commit unknown") {
+		t.Errorf("a scaling changes no commit:\n%s", got)
+	}
+}
+
+func TestCommitsOfABranchAreOneRow(t *testing.T) {
+	const repository = "github.com/acme/shop"
+	commit := func(c evidence.Commit) evidence.Event { c.Repository = repository; return evidence.Event{Commit: &c} }
+	carried := []evidence.CarriedBy{{ID: "ev1:00"}}
+	got := shown(
+		commit(evidence.Commit{SHA: commitOne, DefaultBranch: true, Deployments: carried, Risks: []string{"large"}}),
+		commit(evidence.Commit{SHA: commitTwo, DefaultBranch: true, Risks: []string{"large", "migration_with_code"}}),
+		commit(evidence.Commit{SHA: commitThree}), // met between two revisions only
+		commit(evidence.Commit{SHA: commitThree, Branch: "release-2"}),
+		commit(evidence.Commit{SHA: commitThree, DefaultBranch: true, Forced: true, PreviousHead: commitOne}),
+	)
+	for _, want := range []string{
+		"commits acme/shop 3 commits on the default branch 1 in deployments above 2 large, 1 migration with code\n",
+		"commits acme/shop 1 commit on release-2 in no deployment above\n",
+		"forced acme/shop 4f2a91c → c0ffee1 history of the default branch rewritten\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("want %q in\n%s", want, got)
+		}
+	}
+	if n := strings.Count(got, "acme/shop"); n != 3 {
+		t.Errorf("%d rows, want 3:\n%s", n, got)
+	}
+}
+
+func TestChangesOfSourceCodeAreRows(t *testing.T) {
+	const repository = "github.example.com/acme/shop"
+	got := shown(
+		evidence.Event{PullRequest: &evidence.PullRequest{Repository: repository, Number: 812, DefaultBranch: true, MergeCommit: commitTwo, Type: "fix", Breaking: true}},
+		evidence.Event{PullRequest: &evidence.PullRequest{Repository: repository, Number: 813, Deployments: []evidence.CarriedBy{{ID: "ev1:00"}}}},
+		evidence.Event{Release: &evidence.Release{Repository: repository, Number: 7, Tag: "v1.4.2", Commit: commitTwo, Prerelease: true}},
+		evidence.Event{Pipeline: &evidence.Pipeline{Repository: repository, Number: 9, Workflow: "deploy.yml", Commit: commitTwo, Status: "completed", Conclusion: "timed_out", Deployed: true}},
+		evidence.Event{Pipeline: &evidence.Pipeline{Repository: repository, Number: 10, Workflow: "test.yml", Commit: commitTwo, Status: "completed", Conclusion: "success"}},
+		evidence.Event{
+			Source:     evidence.Source{Object: evidence.Object{Kind: "Environment", Name: "production"}},
+			Deployment: &evidence.Deployment{Change: evidence.ChangeApply, Workload: "Environment", Status: evidence.StatusComplete, Revision: commitTwo, Mapping: mapped(evidence.ConfidenceHigh), Environment: &evidence.Environment{Repository: repository}},
+		},
+	)
+	for _, want := range []string{
+		"merge github.example.com/acme/shop PR #812 into the default branch at 9be01d7 fix breaking\n",
+		"release github.example.com/acme/shop v1.4.2 at 9be01d7 pre-release\n",
+		"pipeline github.example.com/acme/shop deploy.yml at 9be01d7, which deploys timed out\n",
+		"deploy github.example.com/acme/shop environment production complete 9be01d7 high\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("want %q in\n%s", want, got)
+		}
+	}
+	for _, not := range []string{"#813", "test.yml"} {
+		if strings.Contains(got, not) {
+			t.Errorf("%s is a row:\n%s", not, got)
+		}
+	}
+}
+
+// Every reason that a mapping may have is said in words.
+func TestEveryReasonHasWords(t *testing.T) {
+	var doc struct {
+		Defs struct {
+			Reason struct {
+				Properties struct {
+					Code struct {
+						OneOf []struct {
+							Const string `json:"const"`
+						} `json:"oneOf"`
+					} `json:"code"`
+				} `json:"properties"`
+			} `json:"reason"`
+		} `json:"$defs"`
+	}
+	if err := json.Unmarshal(schemas.Evidence(), &doc); err != nil {
+		t.Fatal(err)
+	}
+	codes := doc.Defs.Reason.Properties.Code.OneOf
+	if len(codes) < 20 {
+		t.Fatalf("the schema has %d reasons", len(codes))
+	}
+	said := map[string]string{}
+	for _, code := range codes {
+		words := evidence.ReasonWords(code.Const)
+		if words == "" || said[words] != "" {
+			t.Errorf("%s: %q, as %q", code.Const, words, said[words])
+		}
+		said[words] = code.Const
+	}
+}
