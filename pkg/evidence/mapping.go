@@ -62,6 +62,7 @@ const (
 	RepositoryFromImage      = "image_source"      // the image's source label or provenance
 	RepositoryFromClaim      = "claim"             // an annotation or label of the workload
 	RepositoryFromDeployment = "github_deployment" // GitHub was told of a deployment of it
+	RepositoryFromCommit     = "commit"            // it has the commit, and no other that may be meant has
 )
 
 // RangeUnknown is the status of a ChangeRange that nobody could tell.
