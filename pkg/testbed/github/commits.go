@@ -140,6 +140,10 @@ func (c *call) getCommit() answer {
 		return answer{status: http.StatusOK, raw: []byte(m.sha), kind: "application/vnd.github.sha; charset=utf-8"}
 	}
 	d, err := c.repo.history.ofCommit(i)
+	if err == nil {
+		pair := c.repo.history.pair(i)
+		d, err = c.patched(d, pair[0], pair[1])
+	}
 	if err != nil {
 		return fail(http.StatusInternalServerError, err.Error())
 	}
@@ -156,21 +160,35 @@ func (c *call) getCommit() answer {
 // files are the files of a commit or of a comparison, at one commit.
 func (c *call) files(list []change, sha string) []any {
 	out := []any{}
-	at := c.repo.Owner + "/" + c.repo.Name
 	for _, f := range list {
-		path := escapePath(f.path)
-		entry := obj{
-			"sha": f.blob, "filename": f.path, "status": f.status,
-			"additions": f.additions, "deletions": f.deletions, "changes": f.additions + f.deletions,
-			"blob_url": c.html(at + "/blob/" + sha + "/" + path), "raw_url": c.html(at + "/raw/" + sha + "/" + path),
-			"contents_url": c.api(c.repo, "/contents/"+path+"?ref="+sha),
-		}
-		if f.previous != "" {
-			entry["previous_filename"] = f.previous
-		}
-		out = append(out, entry)
+		out = append(out, c.file(f, sha))
 	}
 	return out
+}
+
+func (c *call) file(f change, sha string) obj {
+	at, path := c.repo.Owner+"/"+c.repo.Name, escapePath(f.path)
+	entry := obj{
+		"sha": f.blob, "filename": f.path, "status": f.status,
+		"additions": f.additions, "deletions": f.deletions, "changes": f.additions + f.deletions,
+		"blob_url": c.html(at + "/blob/" + sha + "/" + path), "raw_url": c.html(at + "/raw/" + sha + "/" + path),
+		"contents_url": c.api(c.repo, "/contents/"+path+"?ref="+sha),
+	}
+	if f.previous != "" {
+		entry["previous_filename"] = f.previous
+	}
+	if f.patch != "" {
+		entry["patch"] = f.patch
+	}
+	return entry
+}
+
+// patched is a difference with the text of its changes, where the test asks for it.
+func (c *call) patched(d *diff, base, head string) (*diff, error) {
+	if !c.repo.Patches {
+		return d, nil
+	}
+	return c.repo.history.withPatches(d, base, head)
 }
 
 func (c *call) compare() answer {
@@ -199,6 +217,9 @@ func (c *call) compare() answer {
 func (c *call) comparison(base, head, merge int32, ahead []int32, behind int) answer {
 	h := c.repo.history
 	d, err := h.diff(merge, head)
+	if err == nil {
+		d, err = c.patched(d, h.commits[merge].sha, h.commits[head].sha)
+	}
 	if err != nil {
 		return fail(http.StatusInternalServerError, err.Error())
 	}

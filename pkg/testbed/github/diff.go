@@ -21,6 +21,7 @@ type change struct {
 	blob                 string
 	additions, deletions int
 	binary               bool
+	patch                string
 }
 
 // diff is what differs between two commits.
@@ -210,4 +211,51 @@ func (c *change) count(t string) error {
 		return fmt.Errorf("git diff-tree printed %.80q, want numbers: %w", t, err)
 	}
 	return nil
+}
+
+// maxPatch is the longest text of a change that is given. GitHub leaves out long
+// ones as well.
+const maxPatch = 100_000
+
+// withPatches is a difference with the text of its changes.
+func (h *history) withPatches(d *diff, base, head string) (*diff, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	pair := [2]string{base, head}
+	texts, known := h.patches[pair]
+	if !known {
+		out, err := runGit(h.dir, nil, "diff-tree", "-r", "-p", "-M", base, head)
+		if err != nil {
+			return nil, err
+		}
+		texts = splitPatch(string(out))
+		h.patches[pair] = texts
+	}
+	full := *d
+	full.files = slices.Clone(d.files)
+	for i, at := 0, 0; i < len(full.files) && at < len(texts); i, at = i+1, at+1 {
+		if full.files[i].status == "changed" {
+			at++ // told as one file that goes and one that comes
+		} else if len(texts[at]) <= maxPatch {
+			full.files[i].patch = texts[at]
+		}
+	}
+	return &full, nil
+}
+
+// splitPatch cuts a patch into its files, from the first hunk on. One without hunks
+// is empty.
+func splitPatch(s string) []string {
+	var out []string
+	for part := range strings.SplitSeq("\n"+s, "\ndiff --git ") {
+		if strings.TrimSpace(part) == "" {
+			continue
+		}
+		_, hunks, found := strings.Cut(part, "\n@@ ")
+		if found {
+			hunks = strings.TrimSuffix("@@ "+hunks, "\n")
+		}
+		out = append(out, hunks)
+	}
+	return out
 }

@@ -10,15 +10,27 @@
 //
 // It follows GitHub's published behaviour where a client can fall over it: pages
 // and Link headers, the bounds of commits, files and runs, dates of the
-// committer, redirects of renamed repositories, limits and their headers.
+// committer, redirects of renamed repositories, credentials and permissions,
+// limits and their headers. Fail makes requests go wrong.
+//
+// It is held to the API description that GitHub publishes: some answers of every
+// server are checked against it (see WithChecks), and so are the routes and the
+// parameters that are asked for. The description is a download of make test; a
+// single go test finds it in the cache, and goes without when it is not there.
+//
+// History makes repositories of any shape, without a clone at hand.
 package github
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -34,9 +46,11 @@ type Repository struct {
 	Owner, Name string
 	// DefaultBranch is what HEAD names, unless given.
 	DefaultBranch string
-	Private       bool
-	Archived      bool
-	Fork          bool
+	// Private repositories are there for those who may read them, and want the right
+	// permission for each route. What is public anyone may read, with any token.
+	Private  bool
+	Archived bool
+	Fork     bool
 	// Organization says that the owner is one.
 	Organization bool
 	// FormerNames are "owner/name" under which it was known: they are redirected.
@@ -46,11 +60,20 @@ type Repository struct {
 	// is an address without an account.
 	NoUsers bool
 	Users   map[string]string
-	// PullRequests are served beside those that the history tells of, and instead of
-	// one of the same number.
+	// PullRequests and Releases are served beside those that the history tells of,
+	// and instead of one of the same number or tag. NoDerived leaves out the ones of
+	// the history.
 	PullRequests []PullRequest
-	// NoDerived leaves out the pull requests and releases that the history tells of.
-	NoDerived bool
+	Releases     []Release
+	NoDerived    bool
+	Deployments  []Deployment
+	Runs         []Run
+	// Branches moves branches to other commits than the clone has them at, adds some,
+	// and takes away those that are empty: a push, forced or not.
+	Branches map[string]string
+	// Patches gives the text of each change along with its numbers, as GitHub does.
+	// It costs a git process for each commit.
+	Patches bool
 }
 
 // Server is a running stand-in.
@@ -59,21 +82,37 @@ type Server struct {
 	// as a GitHub Enterprise Server has it.
 	URL string
 
-	t    testing.TB
-	http *httptest.Server
-	now  func() time.Time
+	t                testing.TB
+	http             *httptest.Server
+	now              func() time.Time
+	apps             []App
+	private          bool // nobody is served without a token
+	limit, anonymous int
+	enterprise       string
+	checks           checks
+	closing          chan struct{}
 
-	mu       sync.Mutex
-	repos    []*repo
-	requests []Request
+	mu           sync.Mutex
+	repos        []*repo
+	requests     []*Request
+	faults       []*Fault
+	tokens       map[string]Access
+	given        []string
+	budgets      map[string]*budget
+	flying, most int
 }
 
 // repo is one repository as it is now. It is replaced, never changed.
 type repo struct {
 	Repository
-	id      int64
-	history *history
-	pulls   []PullRequest // by number
+	id              int64
+	history         *history
+	landed          []int32 // for each commit, the one of the default branch's first parents that brought it; -1: none
+	created, pushed time.Time
+	pulls           []PullRequest // by number
+	releases        []Release     // newest first
+	deployments     []Deployment  // newest first
+	runs            []Run         // newest first
 }
 
 // Request is one request that the server was asked.
@@ -84,7 +123,7 @@ type Request struct {
 	// Route is the request as the description names it, such as
 	// "GET /repos/{owner}/{repo}/commits"; empty when it is none.
 	Route string
-	// Status is what was answered.
+	// Status is what was answered; 0 when the connection broke.
 	Status int
 }
 
@@ -94,16 +133,26 @@ type Option func(*Server)
 // WithNow sets the server's clock, which is the present time otherwise.
 func WithNow(now func() time.Time) Option { return func(s *Server) { s.now = now } }
 
+// WithAnonymousLimit sets how many requests those without a token have for an
+// hour; GitHub gives 60.
+func WithAnonymousLimit(n int) Option { return func(s *Server) { s.anonymous = n } }
+
 // New starts a server on loopback, which is stopped with the test.
 func New(t testing.TB, first Repository, options ...Option) *Server {
 	t.Helper()
-	s := &Server{t: t, now: time.Now}
+	s := &Server{
+		t: t, now: time.Now, limit: defaultLimit, tokens: map[string]Access{}, budgets: map[string]*budget{}, closing: make(chan struct{}),
+	}
+	s.checks.every = defaultChecks
 	for _, o := range options {
 		o(s)
 	}
 	s.http = httptest.NewServer(s)
 	s.URL = s.http.URL
-	t.Cleanup(s.http.Close)
+	t.Cleanup(func() {
+		close(s.closing)
+		s.http.Close()
+	})
 	s.Add(first)
 	return s
 }
@@ -111,7 +160,7 @@ func New(t testing.TB, first Repository, options ...Option) *Server {
 // Add serves one more repository.
 func (s *Server) Add(r Repository) {
 	s.t.Helper()
-	made, err := s.load(r)
+	made, err := load(r)
 	if err != nil {
 		s.t.Fatalf("serve %s/%s: %v", r.Owner, r.Name, err)
 	}
@@ -120,7 +169,8 @@ func (s *Server) Add(r Repository) {
 	s.repos = append(s.repos, made)
 }
 
-// Update changes a repository, after which its clone is read again.
+// Update changes a repository, after which its clone is read again. It may be
+// called while requests are answered.
 func (s *Server) Update(owner, name string, change func(*Repository)) {
 	s.t.Helper()
 	s.mu.Lock()
@@ -131,27 +181,47 @@ func (s *Server) Update(owner, name string, change func(*Repository)) {
 		}
 		next := r.Repository
 		change(&next)
-		made, err := s.load(next)
+		made, err := load(next)
 		if err != nil {
-			s.t.Fatalf("serve %s/%s: %v", owner, name, err)
+			s.t.Errorf("serve %s/%s: %v", owner, name, err)
+			return
 		}
 		made.id = r.id
 		s.repos[i] = made
 		return
 	}
-	s.t.Fatalf("no repository %s/%s is served", owner, name)
+	s.t.Errorf("no repository %s/%s is served", owner, name)
 }
 
-func (s *Server) load(r Repository) (*repo, error) {
+// Remove takes a repository away.
+func (s *Server) Remove(owner, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.repos = slices.DeleteFunc(s.repos, func(r *repo) bool { return r.is(owner, name) })
+}
+
+func load(r Repository) (*repo, error) {
 	h, err := readHistory(r.Dir)
 	if err != nil {
 		return nil, err
+	}
+	for name, sha := range r.Branches {
+		if sha == "" {
+			delete(h.branches, name)
+		} else if _, ok := h.index[sha]; ok {
+			h.branches[name] = sha
+		} else {
+			return nil, fmt.Errorf("branch %s is to be at %s, which the clone does not have", name, sha)
+		}
 	}
 	if r.DefaultBranch == "" {
 		r.DefaultBranch = h.head
 	}
 	made := &repo{Repository: r, id: number(r.Owner + "/" + r.Name), history: h}
-	made.pulls = made.allPulls()
+	made.created, made.pushed = made.times()
+	made.landed = made.land()
+	made.pulls, made.releases = made.allPulls(), made.allReleases()
+	made.deployments, made.runs = made.allDeployments(), made.allRuns()
 	return made, nil
 }
 
@@ -159,18 +229,22 @@ func (r *repo) is(owner, name string) bool {
 	return strings.EqualFold(r.Owner, owner) && strings.EqualFold(r.Name, name)
 }
 
-// Requests is what was asked so far, in order.
+// Requests is what was asked so far, in order of arrival.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]Request(nil), s.requests...)
+	out := make([]Request, 0, len(s.requests))
+	for _, r := range s.requests {
+		out = append(out, *r)
+	}
+	return out
 }
 
 // Forget forgets the requests so far.
 func (s *Server) Forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.requests = nil
+	s.requests, s.most = nil, s.flying
 }
 
 // Count is how often each route was asked.
@@ -182,20 +256,124 @@ func (s *Server) Count() map[string]int {
 	return out
 }
 
+// MostAtOnce is the highest number of requests that were answered at one time.
+func (s *Server) MostAtOnce() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.most
+}
+
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{server: s, request: r, query: r.URL.Query(), base: "http://" + r.Host}
 	path := r.URL.EscapedPath()
-	if rest, ok := strings.CutPrefix(path, "/api/v3"); ok && strings.HasPrefix(rest, "/") {
+	if rest, ok := strings.CutPrefix(path, "/api/v3"); ok && (rest == "" || strings.HasPrefix(rest, "/")) {
 		path, c.base = rest, c.base+"/api/v3"
 	}
-	a := c.answer(path)
+	rt := c.find(path)
+	asked := &Request{Method: r.Method, Path: r.URL.EscapedPath(), Query: c.query, Header: r.Header.Clone(), Route: c.route}
+	s.begin(asked)
+	watch := &watched{ResponseWriter: w}
+	defer func() { s.end(asked, watch.status) }()
+	serve := func(w http.ResponseWriter, _ *http.Request) { c.serve(w, rt) }
+	if effect := s.fault(c.route, r); effect != nil {
+		effect(s, watch, r, serve)
+		return
+	}
+	serve(watch, r)
+}
+
+// begin writes a request down, and end what became of it.
+func (s *Server) begin(r *Request) {
 	s.mu.Lock()
-	s.requests = append(s.requests, Request{
-		Method: r.Method, Path: path, Query: c.query, Header: r.Header.Clone(), Route: c.route, Status: a.status,
-	})
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	s.flying++
+	s.most = max(s.most, s.flying)
+	s.requests = append(s.requests, r)
+}
+
+func (s *Server) end(r *Request, status int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.flying--
+	r.Status = status
+}
+
+// watched remembers the status of an answer.
+type watched struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *watched) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (w *watched) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// serve answers as GitHub does when nothing goes wrong.
+func (c *call) serve(w http.ResponseWriter, rt *route) {
+	a := c.answer(rt)
+	a.encode()
+	c.server.check(c, &a)
+	c.conditional(&a)
+	c.server.stamp(w.Header())
+	c.budgeted(w.Header())
 	a.write(w)
+}
+
+// stamp adds the headers of every answer.
+func (s *Server) stamp(h http.Header) {
+	h.Set("Date", s.now().UTC().Format(http.TimeFormat))
+	h.Set("X-Github-Request-Id", "0000:0000:0000:0000:0000")
+	h.Set("X-Github-Media-Type", "github.v3; format=json")
+	h.Set("Server", "github.com")
+	if s.enterprise != "" {
+		h.Set("X-Github-Enterprise-Version", s.enterprise)
+	}
+}
+
+// budgeted adds the headers that tell of limits and of the token.
+func (c *call) budgeted(h http.Header) {
+	if c.server.limit > 0 && h.Get("X-RateLimit-Limit") == "" && c.app == nil {
+		b, _ := c.server.spend(c.token, 0)
+		limitHeaders(h, b.limit, b.limit-b.used, b.reset)
+	}
+	if c.access == nil {
+		return
+	}
+	if !c.access.Expires.IsZero() && c.access.installation == 0 {
+		h.Set("GitHub-Authentication-Token-Expiration", c.access.Expires.UTC().Format("2006-01-02 15:04:05 UTC"))
+	}
+	if c.access.Scopes != nil {
+		h.Set("X-OAuth-Scopes", strings.Join(c.access.Scopes, ", "))
+	}
+}
+
+// conditional answers 304 to who has this already. The tag of an answer depends on
+// the token, and what is not modified costs nothing when there is one.
+func (c *call) conditional(a *answer) {
+	if a.status != http.StatusOK || c.request.Method != http.MethodGet {
+		return
+	}
+	sum := sha256.Sum256(append([]byte(c.token+"\x00"+c.request.Header.Get("Accept")+"\x00"), a.raw...))
+	tag := fmt.Sprintf(`"%x"`, sum[:16])
+	a.set("ETag", "W/"+tag)
+	a.set("Cache-Control", "private, max-age=60, s-maxage=60")
+	if have := c.request.Header.Get("If-None-Match"); have != "" && strings.Contains(have, tag) {
+		a.status, a.raw, a.kind = http.StatusNotModified, nil, ""
+		if c.access != nil {
+			c.server.refund(c.token)
+		}
+	}
 }
 
 // obj is a JSON object.
@@ -206,7 +384,7 @@ type answer struct {
 	status int
 	header http.Header
 	body   any    // JSON, unless raw is set
-	raw    []byte // with contentType
+	raw    []byte // of the type kind
 	kind   string
 }
 
@@ -228,24 +406,32 @@ func (a *answer) set(key, value string) {
 	a.header.Set(key, value)
 }
 
+// encode turns the body into bytes, as GitHub does: without escapes for HTML.
+func (a *answer) encode() {
+	if a.raw != nil || a.body == nil {
+		return
+	}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(a.body); err != nil {
+		*a = fail(http.StatusInternalServerError, err.Error())
+		a.encode()
+		return
+	}
+	a.raw, a.kind = bytes.TrimSuffix(out.Bytes(), []byte("\n")), "application/json; charset=utf-8"
+}
+
 func (a *answer) write(w http.ResponseWriter) {
+	a.encode()
 	for k, v := range a.header {
 		w.Header()[k] = v
 	}
-	kind, body := a.kind, a.raw
-	if body == nil && a.body != nil {
-		kind = "application/json; charset=utf-8"
-		var err error
-		if body, err = json.Marshal(a.body); err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
-		}
-	}
-	if kind != "" {
-		w.Header().Set("Content-Type", kind)
+	if a.kind != "" {
+		w.Header().Set("Content-Type", a.kind)
 	}
 	w.WriteHeader(a.status)
-	_, _ = w.Write(body)
+	_, _ = w.Write(a.raw)
 }
 
 // call is one request on its way to an answer.
@@ -255,80 +441,197 @@ type call struct {
 	query   url.Values
 	base    string // of links: where the client thinks that the API is
 	route   string
+	rest    string            // what comes after /repos/{owner}/{repo}
 	path    map[string]string // what stands in the place of {owner} and so on
 	repo    *repo
+	token   string
+	access  *Access // nil: nobody said who asks
+	app     *App
 }
 
-// answer finds the route and lets it answer.
-func (c *call) answer(path string) answer {
-	for _, rt := range routes() {
-		vars, ok := rt.match(c.request.Method, path)
-		if !ok {
-			continue
-		}
-		c.route, c.path = rt.method+" "+rt.path, vars
-		if strings.HasPrefix(rt.path, "/repos/{owner}/{repo}") {
-			if c.repo = c.server.find(vars["owner"], vars["repo"]); c.repo == nil {
-				return notFound()
+// find finds the route of a path. A path below /repositories is that of the
+// repository with this number.
+func (c *call) find(path string) *route {
+	if rest, ok := strings.CutPrefix(path, "/repositories/"); ok {
+		id, rest, _ := strings.Cut(rest, "/")
+		for _, r := range c.server.all() {
+			if strconv.FormatInt(r.id, 10) == id {
+				path = strings.TrimSuffix("/repos/"+r.Owner+"/"+r.Name+"/"+rest, "/")
 			}
 		}
-		return rt.do(c)
 	}
-	return notFound()
-}
-
-func (s *Server) find(owner, name string) *repo {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, r := range s.repos {
-		if r.is(owner, name) {
-			return r
+	for _, rt := range routes() {
+		if vars, found := rt.match(c.request.Method, path); found {
+			c.route, c.path = rt.method+" "+rt.path, vars
+			if parts := strings.SplitN(path, "/", 5); len(parts) == 5 {
+				c.rest = "/" + parts[4]
+			}
+			return &rt
 		}
 	}
 	return nil
+}
+
+// answer is what GitHub answers: who asks, whether they may, and then the route.
+func (c *call) answer(rt *route) answer {
+	if c.request.UserAgent() == "" {
+		return fail(http.StatusForbidden, "Request forbidden by administrative rules. Please make sure your request has a User-Agent header.")
+	}
+	if v := c.request.Header.Get("X-GitHub-Api-Version"); v != "" && !slices.Contains([]string{"2022-11-28", "2026-03-10"}, v) {
+		return fail(http.StatusBadRequest, "The provided API version is not supported.")
+	}
+	if refused := c.authenticate(rt); refused != nil {
+		return *refused
+	}
+	if c.server.limit > 0 && c.app == nil && c.route != "GET /rate_limit" {
+		if b, left := c.server.spend(c.token, 1); !left {
+			return overLimit(b)
+		}
+	}
+	if rt == nil {
+		return notFound()
+	}
+	if strings.HasPrefix(rt.path, "/repos/{owner}/{repo}") {
+		if refused := c.enter(rt); refused != nil {
+			return *refused
+		}
+	}
+	return rt.do(c)
+}
+
+// enter finds the repository that is asked for. What may not be seen is not there.
+func (c *call) enter(rt *route) *answer {
+	owner, name := c.path["owner"], c.path["repo"]
+	missing := notFound()
+	for _, r := range c.server.all() {
+		former := slices.ContainsFunc(r.FormerNames, func(s string) bool { return strings.EqualFold(s, owner+"/"+name) })
+		if !former && !r.is(owner, name) || c.app == nil && !c.sees(r) {
+			continue
+		}
+		if former {
+			moved := c.moved(r)
+			return &moved
+		}
+		c.repo = r
+		if rt.needs.name != "" && !c.may(r, rt.needs) {
+			refused := c.refuse(rt.needs)
+			return &refused
+		}
+		return nil
+	}
+	return &missing
+}
+
+// moved sends a client to a repository by its number, as GitHub does for one that
+// was renamed or transferred.
+func (c *call) moved(r *repo) answer {
+	at := c.base + "/repositories/" + strconv.FormatInt(r.id, 10) + c.rest
+	if c.request.URL.RawQuery != "" {
+		at += "?" + c.request.URL.RawQuery
+	}
+	a := fail(http.StatusMovedPermanently, "Moved Permanently")
+	a.body = obj{"message": "Moved Permanently", "url": at, "documentation_url": "https://docs.github.com/rest/guides/best-practices-for-using-the-rest-api#follow-redirects"}
+	a.set("Location", at)
+	return a
+}
+
+func (s *Server) all() []*repo {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.repos)
 }
 
 // route is one kind of request, with its path as the description has it.
 type route struct {
 	method, path string
 	do           func(*call) answer
+	needs        permission
+	app          bool // it is for Apps, with their own token
 }
 
 func routes() []route {
-	return []route{
-		{"GET", "/repos/{owner}/{repo}", (*call).getRepository},
-		{"GET", "/repos/{owner}/{repo}/commits", (*call).listCommits},
-		{"GET", "/repos/{owner}/{repo}/commits/{ref}", (*call).getCommit},
-		{"GET", "/repos/{owner}/{repo}/compare/{basehead}", (*call).compare},
-		{"GET", "/repos/{owner}/{repo}/commits/{commit_sha}/pulls", (*call).pullsOfCommit},
-		{"GET", "/repos/{owner}/{repo}/pulls", (*call).listPulls},
-		{"GET", "/repos/{owner}/{repo}/pulls/{pull_number}", (*call).getPull},
+	const repo = "/repos/{owner}/{repo}"
+	metadata, contents := permission{"metadata", "read"}, permission{"contents", "read"}
+	pulls, deployments, actions := permission{"pull_requests", "read"}, permission{"deployments", "read"}, permission{"actions", "read"}
+	of := func(needs permission, path string, do func(*call) answer) route {
+		return route{method: http.MethodGet, path: path, do: do, needs: needs}
+	}
+	forApps := func(method, path string, do func(*call) answer) route {
+		return route{method: method, path: path, do: do, app: true}
+	}
+	return []route{ // of two that fit, the first
+		of(metadata, repo, (*call).getRepository),
+		of(contents, repo+"/commits", (*call).listCommits),
+		of(pulls, repo+"/commits/{commit_sha}/pulls", (*call).pullsOfCommit),
+		of(contents, repo+"/commits/{commit_sha}/branches-where-head", (*call).branchesWhereHead),
+		of(contents, repo+"/commits/{ref}", (*call).getCommit),
+		of(contents, repo+"/compare/{basehead}", (*call).compare),
+		of(pulls, repo+"/pulls", (*call).listPulls),
+		of(pulls, repo+"/pulls/{pull_number}", (*call).getPull),
+		of(pulls, repo+"/pulls/{pull_number}/commits", (*call).pullCommits),
+		of(pulls, repo+"/pulls/{pull_number}/files", (*call).pullFiles),
+		of(contents, repo+"/releases", (*call).listReleases),
+		of(contents, repo+"/releases/latest", (*call).latestRelease),
+		of(contents, repo+"/releases/tags/{tag}", (*call).releaseOfTag),
+		of(contents, repo+"/git/ref/{ref}", (*call).getRef),
+		of(contents, repo+"/git/matching-refs/{ref}", (*call).matchingRefs),
+		of(contents, repo+"/git/tags/{tag_sha}", (*call).getTag),
+		of(metadata, repo+"/tags", (*call).listTags),
+		of(contents, repo+"/branches", (*call).listBranches),
+		of(contents, repo+"/branches/{branch}", (*call).getBranch),
+		of(deployments, repo+"/deployments", (*call).listDeployments),
+		of(deployments, repo+"/deployments/{deployment_id}", (*call).getDeployment),
+		of(deployments, repo+"/deployments/{deployment_id}/statuses", (*call).listStatuses),
+		of(actions, repo+"/actions/runs", (*call).listRuns),
+		of(actions, repo+"/actions/workflows", (*call).listWorkflows),
+		of(permission{}, "/rate_limit", (*call).rateLimit),
+		of(permission{}, "/meta", (*call).meta),
+		of(permission{}, "/user", (*call).getUser),
+		of(permission{}, "/orgs/{org}/repos", (*call).repositoriesOfOwner),
+		of(permission{}, "/users/{username}/repos", (*call).repositoriesOfOwner),
+		of(permission{}, "/installation/repositories", (*call).installationRepositories),
+		forApps(http.MethodGet, "/app", (*call).getApp),
+		forApps(http.MethodGet, "/app/installations", (*call).listInstallations),
+		forApps(http.MethodPost, "/app/installations/{installation_id}/access_tokens", (*call).createToken),
+		forApps(http.MethodGet, "/orgs/{org}/installation", (*call).installationOf),
+		forApps(http.MethodGet, "/users/{username}/installation", (*call).installationOf),
+		forApps(http.MethodGet, repo+"/installation", (*call).installationOfRepository),
 	}
 }
 
-// match reads an escaped path. A slash at its end, or one within a reference that
-// is not escaped, is another path, as at GitHub.
+// spanning are the names in a path that may have slashes in them, as the
+// description marks them.
+func spanning(name string) bool {
+	return slices.Contains([]string{"ref", "basehead", "branch", "commit_sha", "tag"}, name)
+}
+
+// match reads an escaped path. A slash at its end makes it another one, as at
+// GitHub.
 func (rt route) match(method, path string) (map[string]string, bool) {
-	want, have := strings.Split(rt.path, "/"), strings.Split(path, "/")
-	if method != rt.method || len(want) != len(have) {
+	if method != rt.method {
 		return nil, false
 	}
+	want, have := strings.Split(rt.path, "/"), strings.Split(path, "/")
 	vars := map[string]string{}
 	for i, w := range want {
-		v, err := url.PathUnescape(have[i])
-		if err != nil {
+		if len(have) < len(want)-i {
 			return nil, false
 		}
-		if name, ok := strings.CutPrefix(w, "{"); ok {
-			if v == "" {
-				return nil, false
-			}
-			vars[strings.TrimSuffix(name, "}")] = v
-		} else if w != v {
+		take := 1
+		name, variable := strings.CutPrefix(strings.TrimSuffix(w, "}"), "{")
+		if variable && spanning(name) {
+			take = len(have) - (len(want) - i - 1)
+		}
+		v, err := url.PathUnescape(strings.Join(have[:take], "/"))
+		if err != nil || variable && (v == "" || have[take-1] == "") || !variable && v != w {
 			return nil, false
 		}
+		if variable {
+			vars[name] = v
+		}
+		have = have[take:]
 	}
-	return vars, true
+	return vars, len(have) == 0
 }
 
 // pages is which part of a list is asked for: from and to are positions in it.
@@ -358,17 +661,22 @@ func cut[T any](list []T, p pages) []T {
 	return list[from:min(from+p.per, len(list))]
 }
 
+// at is the path of a request as links have it: by the number of the repository.
+func (c *call) at() string {
+	if c.repo == nil {
+		return c.request.URL.EscapedPath()
+	}
+	return strings.TrimPrefix(c.base, "http://"+c.request.Host) + "/repositories/" + strconv.FormatInt(c.repo.id, 10) + c.rest
+}
+
 // link adds the Link header for a list of total entries.
 func (c *call) link(a *answer, p pages, total int) {
 	last := (total + p.per - 1) / p.per
 	var parts []string
 	add := func(page int, rel string) {
-		q := url.Values{}
-		for k, v := range c.query {
-			q[k] = v
-		}
+		q := maps.Clone(c.query)
 		q.Set("page", strconv.Itoa(page))
-		parts = append(parts, fmt.Sprintf("<%s%s?%s>; rel=%q", "http://"+c.request.Host, c.request.URL.EscapedPath(), q.Encode(), rel))
+		parts = append(parts, fmt.Sprintf("<%s%s?%s>; rel=%q", "http://"+c.request.Host, c.at(), q.Encode(), rel))
 	}
 	if p.page > 1 {
 		add(min(p.page-1, max(last, 1)), "prev")

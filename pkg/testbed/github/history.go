@@ -39,6 +39,8 @@ func (c *commit) subject() string {
 type tag struct {
 	name, object, target string
 	annotated            bool
+	tagger               ident // of an annotated one, as its message
+	message              string
 }
 
 // history is everything that git knows of a repository, read once. It does not
@@ -55,7 +57,7 @@ type history struct {
 	mu      sync.Mutex
 	walks   map[int32][]int32
 	diffs   map[[2]string]*diff
-	patches map[[2]string]map[string]string
+	patches map[[2]string][]string
 	bases   map[[2]int32]int32
 }
 
@@ -64,7 +66,7 @@ type history struct {
 func readHistory(dir string) (*history, error) {
 	h := &history{
 		dir: dir, index: map[string]int32{}, branches: map[string]string{},
-		walks: map[int32][]int32{}, diffs: map[[2]string]*diff{}, patches: map[[2]string]map[string]string{}, bases: map[[2]int32]int32{},
+		walks: map[int32][]int32{}, diffs: map[[2]string]*diff{}, patches: map[[2]string][]string{}, bases: map[[2]int32]int32{},
 	}
 	if err := h.readCommits(); err != nil {
 		return nil, err
@@ -212,14 +214,17 @@ func parseIdent(s string) (ident, error) {
 // readRefs reads branches, tags and HEAD. A clone as CI makes it has the branches
 // of origin only.
 func (h *history) readRefs() error {
-	out, err := runGit(h.dir, nil, "for-each-ref", "--format=%(refname) %(objectname) %(objecttype) %(*objectname)", "refs/heads", "refs/remotes/origin", "refs/tags")
+	format := strings.Join([]string{
+		"%(refname)", "%(objectname)", "%(objecttype)", "%(*objectname)", "%(taggername)", "%(taggeremail:trim)", "%(taggerdate:unix)", "%(contents)",
+	}, "%01") + "%02"
+	out, err := runGit(h.dir, nil, "for-each-ref", "--format="+format, "refs/heads", "refs/remotes/origin", "refs/tags")
 	if err != nil {
 		return err
 	}
 	remote := map[string]string{}
-	for line := range strings.Lines(string(out)) {
-		f := strings.Fields(line)
-		if len(f) < 3 {
+	for record := range strings.SplitSeq(string(out), "\x02") {
+		f := strings.SplitN(strings.TrimPrefix(record, "\n"), "\x01", 8)
+		if len(f) < 8 {
 			continue
 		}
 		if name, ok := strings.CutPrefix(f[0], "refs/heads/"); ok {
@@ -237,14 +242,14 @@ func (h *history) readRefs() error {
 	return h.readHead()
 }
 
+// addTag adds a tag: its object, type, target, tagger's name, address and time,
+// and message.
 func (h *history) addTag(name string, f []string) {
 	t := tag{name: name, object: f[0], target: f[0]}
 	if f[1] == "tag" {
-		t.annotated = true
-		t.target = ""
-		if len(f) > 2 {
-			t.target = f[2]
-		}
+		sec, _ := strconv.ParseInt(f[5], 10, 64) // a tag without a tagger has none
+		t.annotated, t.target, t.message = true, f[2], strings.TrimRight(f[6], "\n")
+		t.tagger = ident{name: f[3], email: f[4], when: time.Unix(sec, 0).UTC()}
 	}
 	if _, ok := h.index[t.target]; ok { // a tag of a tree or a blob is none of a commit
 		h.tags = append(h.tags, t)
@@ -304,7 +309,7 @@ func (h *history) walk(head int32) []int32 {
 	push(head)
 	var order []int32
 	for q.Len() > 0 {
-		i := heap.Pop(q).(waiting).commit //nolint:errcheck,forcetypeassert // the queue holds nothing else
+		i := heap.Pop(q).(waiting).commit
 		order = append(order, i)
 		for _, p := range h.commits[i].parents {
 			push(p)
@@ -378,7 +383,7 @@ func (q *queue) Less(i, j int) bool {
 	return a.seq < b.seq
 }
 func (q *queue) Swap(i, j int) { q.list[i], q.list[j] = q.list[j], q.list[i] }
-func (q *queue) Push(x any)    { q.list = append(q.list, x.(waiting)) } //nolint:forcetypeassert // heap.Push is given nothing else
+func (q *queue) Push(x any)    { q.list = append(q.list, x.(waiting)) }
 func (q *queue) Pop() any {
 	last := q.list[len(q.list)-1]
 	q.list = q.list[:len(q.list)-1]

@@ -29,6 +29,8 @@ type PullRequest struct {
 	Base, Head string
 	// HeadSHA is the last commit of Head, MergeCommit what merging made.
 	HeadSHA, MergeCommit string
+	// Commits are further commits that it brought, as rebasing makes new ones.
+	Commits []string
 }
 
 var (
@@ -42,7 +44,10 @@ func (r *repo) allPulls() []PullRequest {
 	byNumber := map[int64]PullRequest{}
 	if head, ok := r.resolve(r.DefaultBranch); ok && !r.NoDerived {
 		for _, i := range r.history.walk(head) {
-			if p, ok := r.derived(i); ok {
+			if r.landed[i] != i {
+				continue // merged into another branch first, of which nothing is known
+			}
+			if p, ok := r.derived(i); ok && byNumber[p.Number].Number == 0 {
 				byNumber[p.Number] = p
 			}
 		}
@@ -77,7 +82,7 @@ func (r *repo) derived(i int32) (PullRequest, bool) {
 	} else {
 		return PullRequest{}, false
 	}
-	p.Number, _ = strconv.ParseInt(digits, 10, 64) //nolint:errcheck // the expression lets nothing else through
+	p.Number, _ = strconv.ParseInt(digits, 10, 64) // the expression lets nothing else through
 	return r.completed(p), p.Number > 0
 }
 
@@ -143,48 +148,154 @@ func (c *call) listPulls() answer {
 }
 
 func (c *call) getPull() answer {
-	for _, p := range c.repo.pulls {
-		if strconv.FormatInt(p.Number, 10) == c.path["pull_number"] {
-			return ok(c.pullDetail(p))
+	p := c.findPull()
+	if p == nil {
+		return notFound()
+	}
+	out, err := c.pullDetail(*p)
+	if err != nil {
+		return fail(http.StatusInternalServerError, err.Error())
+	}
+	return ok(out)
+}
+
+// land finds out for each commit which one of the default branch's first parents
+// brought it there: itself, or the merge by which it came.
+func (r *repo) land() []int32 {
+	h := r.history
+	landed := make([]int32, len(h.commits))
+	for i := range landed {
+		landed[i] = -1
+	}
+	head, found := r.resolve(r.DefaultBranch)
+	if !found {
+		return landed
+	}
+	line := []int32{head}
+	for at := head; len(h.commits[at].parents) > 0; {
+		at = h.commits[at].parents[0]
+		line = append(line, at)
+	}
+	for _, by := range slices.Backward(line) {
+		landed[by] = by
+		for todo := slices.Clone(h.commits[by].parents); len(todo) > 0; {
+			i := todo[len(todo)-1]
+			todo = todo[:len(todo)-1]
+			if landed[i] < 0 {
+				landed[i] = by
+				todo = append(todo, h.commits[i].parents...)
+			}
 		}
 	}
-	return notFound()
+	return landed
 }
 
 // pullsOfCommit are the merged pull requests that brought a commit to the default
 // branch, or, of a commit that is not on it, the open ones that have it.
 func (c *call) pullsOfCommit() answer {
+	if len(c.repo.history.commits) == 0 {
+		return empty()
+	}
 	i, found := c.repo.resolve(c.path["commit_sha"])
 	if !found {
 		return fail(http.StatusUnprocessableEntity, "No commit found for SHA: "+c.path["commit_sha"])
 	}
-	var list []PullRequest
-	head, _ := c.repo.resolve(c.repo.DefaultBranch)
-	on := c.repo.history.reach(head)[i]
-	for _, p := range c.repo.pulls {
-		if (on && !p.Merged.IsZero() || !on && p.State == "open") && c.repo.brought(p, i) {
-			list = append(list, p)
-		}
-	}
+	on := c.repo.landed[i] >= 0
+	list := slices.DeleteFunc(slices.Clone(c.repo.pulls), func(p PullRequest) bool {
+		return on == p.Merged.IsZero() || !on && p.State != "open" || !c.repo.brought(p, i)
+	})
 	return paged(c, list, func(p PullRequest) any { return c.pull(p) })
 }
 
 // brought says whether a commit came with a pull request: it is what merging made,
-// or one of the branch that was merged.
+// or one of the branch that was merged or is to be.
 func (r *repo) brought(p PullRequest, i int32) bool {
 	h := r.history
-	if h.commits[i].sha == p.MergeCommit {
+	sha := h.commits[i].sha
+	if sha == p.MergeCommit || sha == p.HeadSHA || slices.Contains(p.Commits, sha) {
 		return true
 	}
-	head, ok := h.index[p.HeadSHA]
-	if !ok {
-		return false
+	if !p.Merged.IsZero() {
+		by := r.landed[i]
+		return by >= 0 && h.commits[by].sha == p.MergeCommit
 	}
-	base, ok := r.resolve(p.Base)
-	if m, merged := h.index[p.MergeCommit]; merged && len(h.commits[m].parents) > 0 {
-		base, ok = h.commits[m].parents[0], true
+	list, _ := r.pullRange(p)
+	return slices.Contains(list, i)
+}
+
+// pullRange is the commits of a pull request, newest first, and what its branch
+// started from. Both are unknown where the clone lacks its head, as of a squash.
+func (r *repo) pullRange(p PullRequest) (list []int32, base int32) {
+	h := r.history
+	head, found := h.index[p.HeadSHA]
+	if !found {
+		return nil, -1
 	}
-	return ok && slices.Contains(h.between(base, head), i)
+	base, found = r.resolve(p.Base)
+	if m, merged := h.index[p.MergeCommit]; merged && !p.Merged.IsZero() && len(h.commits[m].parents) > 0 {
+		base, found = h.commits[m].parents[0], true
+	}
+	if !found {
+		return nil, -1
+	}
+	return h.between(base, head), base
+}
+
+// The bounds of a pull request's commits and files.
+const (
+	pullCommitsMost = 250
+	pullFilesMost   = 3000
+)
+
+func (c *call) pullCommits() answer {
+	p := c.findPull()
+	if p == nil {
+		return notFound()
+	}
+	list, _ := c.repo.pullRange(*p)
+	list = slices.Clone(list)
+	slices.Reverse(list)
+	return paged(c, list[:min(len(list), pullCommitsMost)], func(i int32) any { return c.commit(c.repo, i) })
+}
+
+func (c *call) pullFiles() answer {
+	p := c.findPull()
+	if p == nil {
+		return notFound()
+	}
+	d, at, err := c.repo.pullDiff(*p)
+	if err != nil {
+		return fail(http.StatusInternalServerError, err.Error())
+	}
+	files := d.files[:min(len(d.files), pullFilesMost)]
+	return paged(c, files, func(f change) any { return c.file(f, at) })
+}
+
+// pullDiff is what a pull request changes, and the commit that has it.
+func (r *repo) pullDiff(p PullRequest) (*diff, string, error) {
+	if list, base := r.pullRange(p); len(list) > 0 {
+		if from, found, err := r.history.mergeBase(base, list[0]); err != nil || found {
+			if err != nil {
+				return nil, "", err
+			}
+			d, err := r.history.diff(from, list[0])
+			return d, p.HeadSHA, err
+		}
+	}
+	if i, found := r.history.index[p.MergeCommit]; found {
+		d, err := r.history.ofCommit(i)
+		return d, p.MergeCommit, err
+	}
+	return &diff{}, p.HeadSHA, nil
+}
+
+func (c *call) findPull() *PullRequest {
+	for i, p := range c.repo.pulls {
+		if strconv.FormatInt(p.Number, 10) == c.path["pull_number"] {
+			return &c.repo.pulls[i]
+		}
+	}
+	return nil
 }
 
 // pull is a pull request as lists have it.
@@ -234,7 +345,12 @@ func (c *call) pull(p PullRequest) obj {
 }
 
 // pullDetail is a pull request that was asked for by itself.
-func (c *call) pullDetail(p PullRequest) obj {
+func (c *call) pullDetail(p PullRequest) (obj, error) {
+	d, _, err := c.repo.pullDiff(p)
+	if err != nil {
+		return nil, err
+	}
+	list, _ := c.repo.pullRange(p)
 	out := c.pull(p)
 	merged := !p.Merged.IsZero()
 	var by any
@@ -242,12 +358,12 @@ func (c *call) pullDetail(p PullRequest) obj {
 		by = c.user(p.Author, "User")
 	}
 	for k, v := range (obj{
-		"merged": merged, "mergeable": nil, "mergeable_state": "unknown", "merged_by": by, "comments": 0, "review_comments": 0,
-		"maintainer_can_modify": false, "commits": 1, "additions": 0, "deletions": 0, "changed_files": 0, "rebaseable": nil,
+		"merged": merged, "mergeable": nil, "mergeable_state": "unknown", "merged_by": by, "comments": 0, "review_comments": 0, "rebaseable": nil,
+		"maintainer_can_modify": false, "commits": max(len(list), 1), "additions": d.additions, "deletions": d.deletions, "changed_files": len(d.files),
 	}) {
 		out[k] = v
 	}
-	return out
+	return out, nil
 }
 
 // escapePath escapes each part of a path.

@@ -13,7 +13,7 @@ import (
 func number(name string) int64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(name))
-	return int64(h.Sum64() & (1<<40 - 1)) //nolint:gosec // 40 bits fit
+	return int64(h.Sum64() & (1<<40 - 1))
 }
 
 func node(kind, name string) string {
@@ -94,7 +94,6 @@ func (c *call) api(r *repo, path string) string {
 func (c *call) repository(r *repo) obj {
 	u := func(path string) string { return c.api(r, path) }
 	full := r.Owner + "/" + r.Name
-	created, pushed := r.times()
 	visibility := "public"
 	if r.Private {
 		visibility = "private"
@@ -120,7 +119,7 @@ func (c *call) repository(r *repo) obj {
 		"default_branch": r.DefaultBranch, "open_issues": 0, "open_issues_count": 0, "is_template": false, "topics": []string{},
 		"has_issues": true, "has_projects": false, "has_wiki": false, "has_pages": false, "has_downloads": false, "has_discussions": false,
 		"archived": r.Archived, "disabled": false, "license": nil, "allow_forking": true, "web_commit_signoff_required": false,
-		"created_at": stamp(created), "updated_at": stamp(pushed), "pushed_at": stamp(pushed),
+		"created_at": stamp(r.created), "updated_at": stamp(r.pushed), "pushed_at": stamp(r.pushed),
 		"permissions": obj{"admin": false, "maintain": false, "push": false, "triage": false, "pull": true},
 	}
 }
@@ -146,5 +145,19 @@ func (r *repo) times() (created, pushed time.Time) {
 func (c *call) getRepository() answer {
 	out := c.repository(c.repo)
 	out["network_count"], out["subscribers_count"], out["temp_clone_token"] = 0, 0, nil
+	return ok(out)
+}
+
+// listed is a repository as lists have it.
+func (c *call) listed(r *repo) obj { return c.repository(r) }
+
+// minimal is a repository as runs and the lists of an account have it.
+func (c *call) minimal(r *repo) obj { return c.repository(r) }
+
+func (c *call) meta() answer {
+	out := obj{"verifiable_password_authentication": false}
+	if c.server.enterprise != "" {
+		out["installed_version"] = c.server.enterprise
+	}
 	return ok(out)
 }
