@@ -20,6 +20,7 @@ type source struct {
 	where      string   // namespaces in words
 	chooses    selector // nil for none
 	env        connector.Env
+	claims     *claimReader
 
 	// target is what the cluster is; clusterID is the label of service keys.
 	target    string

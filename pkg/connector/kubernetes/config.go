@@ -51,6 +51,12 @@ type Config struct {
 	ClusterID string `yaml:"cluster_id" json:"cluster_id"`
 	// ServiceLabels are the labels that name the service, best first.
 	ServiceLabels []string `yaml:"service_labels" json:"service_labels"`
+	// RevisionKeys, SourceKeys and VersionKeys are the keys of labels and annotations
+	// in which a workload or its pods say from which commit, repository and version
+	// they were built, best first.
+	RevisionKeys []string `yaml:"revision_keys" json:"-"`
+	SourceKeys   []string `yaml:"source_keys" json:"-"`
+	VersionKeys  []string `yaml:"version_keys" json:"-"`
 	// Streams to read; empty means those that need no opt-in.
 	Streams []string `yaml:"streams" json:"streams"`
 	// Fingerprints reads the values of ConfigMaps and Secrets and keeps a keyed
@@ -69,6 +75,9 @@ type Config struct {
 func defaultConfig() *Config {
 	return &Config{
 		ServiceLabels: []string{"app.kubernetes.io/name", "app", "k8s-app"},
+		RevisionKeys:  defaultRevisionKeys(),
+		SourceKeys:    defaultSourceKeys(),
+		VersionKeys:   defaultVersionKeys(),
 		MaxObjects:    defaultMaxObjects,
 		MaxBytes:      dump.DefaultBytes,
 		PageSize:      defaultPageSize,
@@ -100,6 +109,12 @@ func (c *Config) Set(key string, values ...string) bool {
 		c.LabelSelector = one
 	case "service_labels":
 		c.ServiceLabels = values
+	case "revision_keys":
+		c.RevisionKeys = values
+	case "source_keys":
+		c.SourceKeys = values
+	case "version_keys":
+		c.VersionKeys = values
 	case "streams":
 		c.Streams = values
 	default:
@@ -131,6 +146,7 @@ func (c *Config) Validate() error {
 			wrong("for example app.kubernetes.io/name", "service_labels[%d]", i)("%q is not the key of a label", label)
 		}
 	}
+	c.validateClaims(wrong)
 	for i, stream := range c.Streams {
 		if !slices.Contains(allStreams(), stream) {
 			wrong(fmt.Sprintf("one of %v", allStreams()), "streams[%d]", i)("there is no stream %q", stream)
@@ -152,6 +168,26 @@ func (c *Config) Validate() error {
 		wrong("", "qps")("qps and burst must be positive")
 	}
 	return errors.Join(errs...)
+}
+
+// validateClaims checks the keys that say where something was built from.
+func (c *Config) validateClaims(wrong func(hint, path string, args ...any) func(problem string, args ...any)) {
+	for _, of := range []struct {
+		name string
+		keys []string
+	}{{"revision_keys", c.RevisionKeys}, {"source_keys", c.SourceKeys}, {"version_keys", c.VersionKeys}} {
+		if len(of.keys) == 0 {
+			wrong("leave the key out for the default", "%s", of.name)("no label or annotation is named")
+		}
+		if len(of.keys) > maxClaimKeys {
+			wrong("name those that are used", "%s", of.name)("%d keys are more than %d", len(of.keys), maxClaimKeys)
+		}
+		for i, key := range of.keys {
+			if !isLabelKey(key) {
+				wrong("for example org.opencontainers.image.revision", "%s[%d]", of.name, i)("%q is not the key of a label or annotation", key)
+			}
+		}
+	}
 }
 
 // validateScope checks what chooses namespaces and objects.
@@ -209,7 +245,7 @@ func (c *Config) Connect(_ context.Context, env connector.Env) (connector.Connec
 	if chooses != nil {
 		where += ", chosen by a label selector"
 	}
-	s := &source{config: *c, api: api, namespaces: c.namespaces(at), where: where, chooses: chooses, env: env}
+	s := &source{config: *c, api: api, namespaces: c.namespaces(at), where: where, chooses: chooses, env: env, claims: newClaimReader(c)}
 	if at.recording != nil {
 		return &recorded{s}, nil
 	}

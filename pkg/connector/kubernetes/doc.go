@@ -35,6 +35,7 @@
 //	workloads.go, runs.go, autoscalers.go
 //	                        what runs pods, and what scales it
 //	template.go, fields.go  pod templates, whole and field by field
+//	claims.go               from which commit and repository they say they were built
 //	pods.go, posture.go     what containers suffer, and what they asked for
 //	events.go, messages.go, signalfacts.go, fold.go
 //	                        Events, what their messages tell, and which tell of what

@@ -109,7 +109,8 @@ func (f fieldNames) of(number uint64, value []byte) (string, bool) {
 // templateReader reads the fields of the templates of one list.
 type templateReader struct {
 	*layout
-	template, raw, key []byte // scratch
+	claims             *claimReader // nil for none
+	template, raw, key []byte       // scratch
 	// ids are the paths that were met, and names what they are; used says at
 	// which spot of the present template a path stands.
 	ids   map[string]int32

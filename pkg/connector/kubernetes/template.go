@@ -26,12 +26,15 @@ type template struct {
 	restartedAt time.Time
 	containers  []record.Container
 	fields      record.Fields
+	// claims are those of the labels and annotations of the template, and beside it.
+	claims []record.Claim
 }
 
 // cutTemplate digests the template without what a restart or the controller
 // itself writes into it, and its fields one by one. The digests stay in memory:
-// they are only compared.
-func cutTemplate(t *corev1.PodTemplateSpec, reader *templateReader) template {
+// they are only compared. beside are labels and annotations that belong to the template
+// and stand elsewhere.
+func cutTemplate(t *corev1.PodTemplateSpec, reader *templateReader, beside ...map[string]string) template {
 	bare := *t
 	bare.Annotations = without(t.Annotations, restartedAtAnnotation)
 	bare.Labels = without(t.Labels, podTemplateHashLabel)
@@ -42,6 +45,7 @@ func cutTemplate(t *corev1.PodTemplateSpec, reader *templateReader) template {
 		restartedAt: restartedAt(t.Annotations),
 		containers:  containers(&t.Spec),
 		fields:      reader.read(raw),
+		claims:      reader.claims.read(append([]map[string]string{t.Annotations, t.Labels}, beside...)...),
 	}
 }
 

@@ -64,6 +64,7 @@ func (c *collection) takeDaemonSet(j *job, d *appsv1.DaemonSet) error {
 func (c *collection) templates(j *job) *templateReader {
 	if j.templates == nil {
 		j.templates = newTemplateReader(c.layout)
+		j.templates.claims = c.claims
 	}
 	return j.templates
 }
@@ -148,6 +149,7 @@ func (s *source) cutWorkload(kind string, meta *metav1.ObjectMeta, t *corev1.Pod
 		w.Deleted = meta.DeletionTimestamp.UTC()
 	}
 	w.Managers = managers(meta.ManagedFields)
+	w.Claims = s.claims.read(t.Annotations, t.Labels, meta.Annotations, meta.Labels)
 	return w
 }
 
@@ -268,13 +270,14 @@ func cutReplicaSet(rs *appsv1.ReplicaSet, templates *templateReader) (revision, 
 	if owner == nil || owner.Kind != "Deployment" || err != nil || number < 1 {
 		return revision{}, false
 	}
-	t := cutTemplate(&rs.Spec.Template, templates)
+	t := cutTemplate(&rs.Spec.Template, templates, rs.Annotations) // which are those that its Deployment had
 	return revision{
 		owner: owner.UID, namespace: rs.Namespace,
 		Revision: record.Revision{
 			Name: rs.Name, UID: string(rs.UID), Number: number,
 			Former:  formerNumbers(rs.Annotations[revisionHistoryAnnotation], number),
 			Created: rs.CreationTimestamp.UTC(), Template: t.digest, RestartedAt: t.restartedAt, Containers: t.containers, Fields: t.fields,
+			Claims: t.claims,
 		},
 	}, true
 }
@@ -319,7 +322,7 @@ func cutControllerRevision(cr *appsv1.ControllerRevision, templates *templateRea
 		owner: owner.UID, namespace: cr.Namespace, hash: hash,
 		Revision: record.Revision{
 			Name: cr.Name, UID: string(cr.UID), Number: cr.Revision, Created: cr.CreationTimestamp.UTC(),
-			Template: t.digest, RestartedAt: t.restartedAt, Containers: t.containers, Fields: t.fields,
+			Template: t.digest, RestartedAt: t.restartedAt, Containers: t.containers, Fields: t.fields, Claims: t.claims,
 		},
 	}, true
 }
