@@ -1,7 +1,7 @@
 // Package collect is a run: it asks the sources, side by side and each for
 // itself, makes their records into evidence, keeps what belongs to the window,
-// redacts it, writes it, signs what was and was not collected, and moves the
-// cursors last of all.
+// ties deployments to commits, redacts, writes, signs what was and was not
+// collected, and moves the cursors last of all.
 //
 // [Run] reads as the list of its stages. A stage that fails ends the run and
 // takes away what is half-written; a source that fails ends nothing: it is
@@ -26,6 +26,7 @@ import (
 	"github.com/rcactl/rcactl/pkg/manifest"
 	"github.com/rcactl/rcactl/pkg/redact"
 	"github.com/rcactl/rcactl/pkg/run"
+	"github.com/rcactl/rcactl/pkg/store"
 	"github.com/rcactl/rcactl/pkg/window"
 )
 
@@ -57,22 +58,30 @@ func Run(ctx context.Context, o Options) (Outcome, error) {
 	unstoppable := context.WithoutCancel(ctx)
 	for _, stage := range []struct {
 		doing string
-		ctx   context.Context
-		do    func(context.Context) error
+		// goOn is what must not be over for the stage to begin: what was collected is
+		// written and signed when the time for asking is.
+		goOn, ctx context.Context
+		do        func(context.Context) error
 	}{
-		{"open the ledger", timely, r.openLedger},
-		{"read the cursors", timely, r.recall},
-		{"make the run directory", timely, r.create},
-		{"ask the sources", timely, r.ask},
-		{"finish the evidence", ctx, r.finish},
-		{"prepare the cursors", ctx, r.stageCursors},
-		{"sign", ctx, r.seal},
-		{"put the run in place", ctx, r.commit},
-		{"move the ledger's head", unstoppable, r.advance},
-		{"move the cursors", unstoppable, r.moveCursors},
+		{"open the ledger", timely, timely, r.openLedger},
+		{"read the cursors", timely, timely, r.recall},
+		{"make the run directory", timely, timely, r.create},
+		{"ask the sources", timely, timely, r.ask},
+		{"read the images", ctx, timely, r.readImages},
+		{"ask the sources that follow", ctx, timely, r.follow},
+		{"correlate", ctx, timely, r.correlate},
+		{"write what was correlated", ctx, ctx, r.writeHeld},
+		{"keep what will not change", ctx, ctx, r.keep},
+		{"finish the evidence", ctx, ctx, r.finish},
+		{"prepare the cursors", ctx, ctx, r.stageCursors},
+		{"sign", ctx, ctx, r.seal},
+		{"put the run in place", ctx, ctx, r.commit},
+		{"move the ledger's head", unstoppable, unstoppable, r.advance},
+		{"move the cursors", unstoppable, unstoppable, r.moveCursors},
+		{"tidy the store", unstoppable, unstoppable, r.tidy},
 	} {
 		began := o.Now()
-		err := stage.ctx.Err()
+		err := stage.goOn.Err()
 		if err == nil {
 			err = stage.do(stage.ctx)
 		}
@@ -81,7 +90,7 @@ func Run(ctx context.Context, o Options) (Outcome, error) {
 			return r.outcome, fmt.Errorf("%s: %w", stage.doing, err)
 		}
 	}
-	for _, s := range r.sources {
+	for _, s := range r.all() {
 		r.outcome.Routine = append(r.outcome.Routine, s.result.Routine...)
 	}
 	return r.outcome, nil
@@ -96,6 +105,10 @@ type session struct {
 	started time.Time
 	until   time.Time // frozen before the first request: the end of every window
 	sources []*source
+	// images stands for the registries; nil when no image was to be read.
+	images  *source
+	kept    *store.Store
+	joined  joined
 	ledger  *manifest.Ledger
 	writer  *run.Writer
 	files   []run.File
@@ -129,6 +142,10 @@ func begin(o Options) (*session, error) {
 		names[s.Name] = true
 		r.sources = append(r.sources, &source{Source: s})
 	}
+	if names[imagesSource] {
+		return nil, fmt.Errorf("no source can be named %q; that is what the manifest calls the registries", imagesSource)
+	}
+	r.openStore()
 	if !slices.ContainsFunc(o.Sources, func(s Source) bool { return s.Skip == "" }) {
 		return nil, errors.New("no source to ask; configure a connector, or choose one with --connector")
 	}
@@ -143,6 +160,11 @@ func begin(o Options) (*session, error) {
 
 // end takes away what is half-written and lets the next run in.
 func (r *session) end() {
+	// An interrupted run, too, keeps what it fetched. Where it could not be kept was
+	// said, if the run came to be.
+	if err := r.kept.Flush(); err != nil {
+		r.log.Warn("what will not change could not be kept for the next run", "error", err)
+	}
 	if r.writer != nil {
 		if err := r.writer.Abort(); err != nil {
 			r.log.Warn("an unfinished run directory could not be removed; the next run removes it", "error", err)
@@ -161,18 +183,43 @@ func reserve(timeout time.Duration) time.Duration {
 	return min(max(timeout/10, min(time.Second, timeout/2)), 10*time.Second)
 }
 
-// ask lets all sources collect side by side and ends when the last has ended,
-// which is soon after ctx is done.
+// all are the sources of the manifest.
+func (r *session) all() []*source {
+	if r.images == nil {
+		return r.sources
+	}
+	return append(slices.Clone(r.sources), r.images)
+}
+
+// ask lets the sources collect side by side that need nothing of each other.
 func (r *session) ask(ctx context.Context) error {
-	spare := reserve(r.Timeout)
 	r.until = r.Now().UTC().Truncate(time.Microsecond)
 	if r.Window != nil {
 		r.until = r.Window.End
 	}
+	return r.sideBySide(ctx, r.Options, func(s *source) bool { return !s.follows() })
+}
+
+// follow lets the sources collect that are told by the others what to read.
+func (r *session) follow(ctx context.Context) error {
+	o := r.Options
+	o.Scope.Repositories = r.repositories()
+	return r.sideBySide(ctx, o, (*source).follows)
+}
+
+// follows reports whether the source is asked after the others.
+func (s *source) follows() bool {
+	f, ok := s.Config.(connector.Follower)
+	return ok && s.Skip == "" && f.Follows()
+}
+
+// sideBySide lets the chosen sources collect and ends when the last has ended,
+// which is soon after ctx is done.
+func (r *session) sideBySide(ctx context.Context, o Options, chosen func(*source) bool) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	a := asking{
-		options: r.Options, end: r.until, grace: min(spare/2, 2*time.Second), log: r.log,
+		options: o, end: r.until, grace: r.grace(), log: r.log, room: roomFor(len(r.sources)),
 		write: func(name string, line redact.Redacted) error {
 			err := r.write(name, line)
 			if errors.Is(err, errBroken) {
@@ -184,20 +231,31 @@ func (r *session) ask(ctx context.Context) error {
 	slots := make(chan struct{}, sideBySide)
 	var all sync.WaitGroup
 	for _, s := range r.sources {
+		if !chosen(s) {
+			continue
+		}
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
 			r.observe(Progress{Source: s.Name})
 			r.log.Debug("source starts", "source", s.Name, "skipped", s.Skip != "")
 			s.ask(ctx, a)
-			p := r.progress(s)
-			r.log.Info("source ended", "source", s.Name, "status", p.Status, "class", p.Class,
-				"records", p.Records, "events", p.Events, "requests", p.Requests, "took", p.Took)
-			r.observe(p)
+			r.ended(s)
 		})
 	}
 	all.Wait()
 	return r.broken
+}
+
+// grace is how long a connector is waited for when its time is over.
+func (r *session) grace() time.Duration { return min(reserve(r.Timeout)/2, 2*time.Second) }
+
+// ended tells that the collection of a source has ended.
+func (r *session) ended(s *source) {
+	p := r.progress(s)
+	r.log.Info("source ended", "source", s.Name, "status", p.Status, "class", p.Class,
+		"records", p.Records, "events", p.Events, "requests", p.Requests, "took", p.Took)
+	r.observe(p)
 }
 
 func (r *session) observe(p Progress) {
@@ -251,7 +309,7 @@ func (r *session) progress(s *source) Progress {
 func (s *source) progress() Progress {
 	p := Progress{
 		Source: s.Name, Status: s.status, Class: connector.ClassOf(s.err), Error: message(s.err),
-		Version: s.identity.Version, Events: s.tallies.events, Took: s.took,
+		Version: s.identity.Version, Events: s.tallies.events + s.waiting(), Took: s.took,
 		Skew: noticeable(s.identity.Skew), Recorded: !s.identity.AsOf.IsZero(),
 	}
 	if s.Skip != "" {
@@ -264,6 +322,16 @@ func (s *source) progress() Progress {
 		p.Requests += a.Requests
 	}
 	return p
+}
+
+// waiting counts the events that wait to be correlated.
+func (s *source) waiting() int {
+	if s.through == nil {
+		return 0
+	}
+	s.through.mu.Lock()
+	defer s.through.mu.Unlock()
+	return len(s.through.held.events)
 }
 
 // spans is the smallest window that covers those of all streams that gave

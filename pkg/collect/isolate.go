@@ -2,6 +2,7 @@ package collect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -50,9 +51,19 @@ func isolate[T any](ctx context.Context, grace time.Duration, log *slog.Logger, 
 		return a.value, a.err
 	case <-timer.C:
 		var none T
-		return none, connector.Errorf(connector.ClassOf(ctx.Err()), ctx.Err(),
+		return none, connector.Errorf(connector.ClassOf(ctx.Err()), errors.Join(errLeftBehind, ctx.Err()),
 			"the connector was asked to %s and was still at it when its time was over; it was left behind", what)
 	}
+}
+
+// errLeftBehind marks the error of a connector whose goroutine may still be running.
+var errLeftBehind = errors.New("left behind")
+
+// usable reports whether a connector that gave this error may be called again: a
+// connector serves one goroutine at a time, and one that panicked is in no known
+// state.
+func usable(err error) bool {
+	return !errors.Is(err, errLeftBehind) && connector.ClassOf(err) != connector.ClassPanic
 }
 
 // panicked makes an error of a panic. The value of the panic may hold anything,

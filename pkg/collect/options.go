@@ -159,8 +159,8 @@ type Progress struct {
 	Error string
 	// Version is what the source says of itself; may be empty.
 	Version string
-	// Records counts what was read, Events what was written, Requests what was
-	// asked.
+	// Records counts what was read, Events what was written or waits to be
+	// correlated, Requests what was asked.
 	Records, Events, Requests int
 	// Recorded says that a recording was read and nobody was asked.
 	Recorded bool

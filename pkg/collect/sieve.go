@@ -36,6 +36,10 @@ type sieve struct {
 	mu      sync.Mutex
 	closed  bool
 	tallies tallies
+	// held are the events that wait to be correlated, as emitted; room is how much
+	// more may be.
+	held held
+	room room
 }
 
 // known is what earlier runs told.
@@ -55,13 +59,19 @@ type tallies struct {
 	repeated int
 	bytes    int64
 	full     string // the stream at which the limit was reached
+	early    int    // written before they could be correlated, for want of room
+	mapped   map[evidence.Confidence]int
+	// named counts how often the records of workloads name a repository.
+	named map[string]int
 }
 
 // open readies the sieve and returns it.
 func (s *sieve) open() *sieve {
 	s.tallies = tallies{
 		found: &cursor.Seen{}, told: &cursor.Told{}, records: map[string]int{}, dropped: map[string]int{}, kinds: map[evidence.Kind]int{},
+		mapped: map[evidence.Confidence]int{}, named: map[string]int{},
 	}
+	s.held.met = map[cursor.Hash]bool{}
 	return s
 }
 
@@ -87,6 +97,7 @@ func (s *sieve) emit(r record.Record) error {
 		return connector.Errorf(connector.ClassInternal, nil, "a bug in the connector: it emitted a record of the stream %q, which it does not name", stream)
 	}
 	s.tallies.records[stream]++
+	s.noteRepositories(r)
 	events, err := normalize.Record(s.source, r)
 	if err != nil {
 		s.drop(stream, "normalise", err)
@@ -96,16 +107,28 @@ func (s *sieve) emit(r record.Record) error {
 		if !belongs(e.Span(), reach) {
 			continue
 		}
-		redacted, err := s.redact.Redact(e)
-		if err != nil {
-			s.drop(stream, "redact", err)
-			continue
-		}
-		if err := s.pass(stream, redacted); err != nil {
+		if err := s.take(stream, e); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// through redacts an event and lets it pass.
+func (s *sieve) through(stream string, e evidence.Event) error {
+	redacted, err := s.redact.Redact(e)
+	if err != nil {
+		s.drop(stream, "redact", err)
+		return nil
+	}
+	return s.pass(stream, redacted)
+}
+
+// lose counts what could not be made evidence of.
+func (s *sieve) lose(stream string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drop(stream, "normalise", err)
 }
 
 // drop fails closed: what cannot be redacted is not written, and said.
@@ -134,57 +157,10 @@ func (s *sieve) pass(stream string, r redact.Redacted) error {
 	s.tallies.events++
 	s.tallies.bytes += size
 	s.tallies.kinds[r.Kind()]++
+	if d := r.Event().Deployment; d != nil && d.Mapping != nil {
+		s.tallies.mapped[d.Mapping.Confidence]++
+	}
 	return nil
-}
-
-// news is what counts as new about an event; see evidence.Event.News.
-type news struct {
-	id, key cursor.Hash
-	weak    bool
-	// poorer says that the fact may come again in a weak form, and so has to be
-	// remembered for longer than a run. Only rollouts do; a signal that was
-	// remembered here could not come, go and come again.
-	poorer bool
-}
-
-func newsOf(e evidence.Event) news {
-	key, weak := e.News()
-	return news{
-		id: cursor.HashOf([]byte(e.ID)), key: cursor.HashOf([]byte(key)),
-		weak: weak, poorer: e.Kind == evidence.KindDeployment,
-	}
-}
-
-// isKnown reports whether it was told before, in this run or an earlier one.
-func (s *sieve) isKnown(n news) bool {
-	if s.tallies.found.Has(n.key) || s.known.seen.Has(n.key) {
-		return true
-	}
-	for _, told := range []*cursor.Told{s.tallies.told, s.known.told} {
-		if last, ok := told.Last(n.id); ok && (n.weak || last == n.key) {
-			return true
-		}
-	}
-	return false
-}
-
-// remember keeps what the next run must not tell again.
-func (s *sieve) remember(n news) {
-	s.tallies.found.Add(n.key)
-	if !n.poorer {
-		return
-	}
-	if n.weak {
-		// It does not replace what was told in a better form: a rollout whose
-		// state could not be read for a while is still the complete one.
-		n.key = cursor.Hash{}
-		for _, told := range []*cursor.Told{s.known.told, s.tallies.told} {
-			if last, ok := told.Last(n.id); ok {
-				n.key = last
-			}
-		}
-	}
-	s.tallies.told.Put(n.id, n.key)
 }
 
 // belongs reports whether a fact touches the window: something about it

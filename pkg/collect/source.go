@@ -12,6 +12,7 @@ import (
 	"github.com/rcactl/rcactl/pkg/connector"
 	"github.com/rcactl/rcactl/pkg/cursor"
 	"github.com/rcactl/rcactl/pkg/redact"
+	"github.com/rcactl/rcactl/pkg/store"
 	"github.com/rcactl/rcactl/pkg/window"
 )
 
@@ -25,6 +26,12 @@ type source struct {
 	plan     plan
 	result   connector.Result
 	tallies  tallies
+	// connector may be asked more after Collect; nil when it may not. through is
+	// where what it collected waits.
+	connector connector.Connector
+	through   *sieve
+	// space is what it keeps from run to run.
+	space *store.Space
 
 	status   connector.Status
 	coverage []connector.Coverage // in the time of our clock
@@ -44,6 +51,7 @@ type asking struct {
 	end     time.Time
 	grace   time.Duration
 	log     *slog.Logger
+	room    room
 	write   func(source string, r redact.Redacted) error
 }
 
@@ -73,7 +81,7 @@ func (s *source) ask(ctx context.Context, a asking) {
 
 func (s *source) collect(ctx context.Context, a asking) error {
 	ready, err := isolate(ctx, a.grace, a.log, "connect", func(ctx context.Context) (connected, error) {
-		return connect(ctx, s.Config, a.options.Env)
+		return connect(ctx, s.Config, s.env(a.options))
 	})
 	if err != nil {
 		return err
@@ -92,9 +100,10 @@ func (s *source) collect(ctx context.Context, a asking) error {
 	s.plan = p
 	s.logPlan(a.log)
 	through := (&sieve{
-		source: s.Name, reach: s.reach(), redact: a.options.Redactor, limits: a.options.Limits, log: a.log,
+		source: s.Name, reach: s.reach(), redact: a.options.Redactor, limits: a.options.Limits, log: a.log, room: a.room,
 		write: func(r redact.Redacted) error { return a.write(s.Name, r) },
 	}).open()
+	s.through = through
 	if a.options.Window == nil {
 		// A window that a person named is answered in full, whatever earlier
 		// runs wrote.
@@ -105,6 +114,9 @@ func (s *source) collect(ctx context.Context, a asking) error {
 		return ready.connector.Collect(ctx, req, through.emit)
 	})
 	s.tallies = through.close()
+	if usable(err) {
+		s.connector = ready.connector
+	}
 	if s.tallies.full != "" && !errors.Is(err, errFull) {
 		return errors.Join(connector.Errorf(connector.ClassInternal, err, "a bug in the connector: it did not stop when it was told to"), err)
 	}
@@ -129,6 +141,18 @@ func connect(ctx context.Context, cfg connector.Config, env connector.Env) (conn
 	return ready, err
 }
 
+// env is what the connector of a source gets from the outside.
+func (s *source) env(o Options) connector.Env {
+	env := o.Env
+	if o.Redactor != nil {
+		env.Pseudonym, env.Scrub = o.Redactor.Pseudonym, o.Redactor.Scrub
+	}
+	if s.space != nil { // a nil *store.Space in an interface is not nil
+		env.Store = s.space
+	}
+	return env
+}
+
 func (s *source) reach() map[string]window.Window {
 	reach := map[string]window.Window{}
 	for _, stream := range s.caps.Streams {
@@ -138,7 +162,8 @@ func (s *source) reach() map[string]window.Window {
 }
 
 // settle decides how the source ended, from what it said and from what was
-// seen of it.
+// seen of it. It is called when the collection has ended, and again when all of it
+// is written.
 func (s *source) settle(o Options) {
 	s.notes = append(slices.Clone(s.result.Notes), s.plan.notes...)
 	if s.memory.reset != "" {
@@ -151,7 +176,11 @@ func (s *source) settle(o Options) {
 	case len(o.Scope.Services) > 0:
 		s.notes = append(s.notes, "the run was narrowed to some services, so the cursor was not moved")
 	}
+	if n := s.tallies.early; n > 0 {
+		s.notes = append(s.notes, fmt.Sprintf("%s too many to be held; they were written without looking for their commits", plural(n, "event")))
+	}
 	s.notes = append(s.notes, s.result.Routine...)
+	s.coverage = nil
 	for _, stream := range s.caps.Streams {
 		c := s.cover(stream.Name)
 		if stream.Incremental {

@@ -13,16 +13,17 @@ func (r *session) statement() manifest.Statement {
 		Run: manifest.Run{
 			ID: r.id, Name: r.writer.Name(), StartedAt: r.started, FinishedAt: r.Now().UTC(), Invocation: manifest.InvocationCursor,
 		},
-		Outcome:   r.sum(),
-		Collector: r.Collector,
-		Window:    r.named(),
-		Redaction: r.redaction(),
-		Ledger:    r.ledger.Next(),
+		Outcome:     r.sum(),
+		Collector:   r.Collector,
+		Window:      r.named(),
+		Redaction:   r.redaction(),
+		Correlation: r.correlation(),
+		Ledger:      r.ledger.Next(),
 	}
 	if r.Window != nil {
 		p.Run.Invocation = manifest.InvocationWindow
 	}
-	for _, s := range r.sources {
+	for _, s := range r.all() {
 		p.Sources = append(p.Sources, s.statement(r.actions[s.Name], p.Window))
 		r.outcome.Events += s.tallies.events
 		r.outcome.Repeated += s.tallies.repeated

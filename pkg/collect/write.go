@@ -100,7 +100,7 @@ func elsewhere(err error, flag string) error {
 
 // finish brings the evidence to disk and has it looked through once more.
 func (r *session) finish(context.Context) error {
-	for _, s := range r.sources {
+	for _, s := range r.all() {
 		actions := make([]run.Action, len(s.result.Actions))
 		for i, a := range s.result.Actions {
 			actions[i] = run.Action{Stream: a.Stream, Method: a.Method, Target: a.Target, Purpose: a.Purpose, Requests: a.Requests}

@@ -114,6 +114,13 @@ type Follower interface {
 	Follows() bool
 }
 
+// RepositoryNamer is a Config that names repositories of source code to read.
+type RepositoryNamer interface {
+	// RepositoryNames gives them in the form of record.RepositoryName; none when the
+	// config names none.
+	RepositoryNames() []string
+}
+
 // RangeResolver is a Connector that knows the history of source code.
 type RangeResolver interface {
 	// Resolve answers questions after Collect has ended, one answer a question and in

@@ -107,9 +107,11 @@ type Predicate struct {
 	Window    *window.Window `json:"window,omitempty"` // absent when the sources had windows of their own (cursors)
 	Sources   []Source       `json:"sources"`
 	Redaction Redaction      `json:"redaction"`
-	Pruned    []Pruned       `json:"pruned,omitempty"` // runs whose evidence retention removed since the previous run
-	Signing   *Signing       `json:"signing"`          // null in a manifest meant to stay unsigned; set by [Seal]
-	Ledger    Link           `json:"ledger"`
+	// Correlation is left out when there was nothing to tie.
+	Correlation *Correlation `json:"correlation,omitempty"`
+	Pruned      []Pruned     `json:"pruned,omitempty"` // runs whose evidence retention removed since the previous run
+	Signing     *Signing     `json:"signing"`          // null in a manifest meant to stay unsigned; set by [Seal]
+	Ledger      Link         `json:"ledger"`
 }
 
 // Run identifies the run.
@@ -225,6 +227,17 @@ type Redaction struct {
 	Rules        []RuleCount `json:"rules,omitempty"`
 	Dropped      Number      `json:"dropped"` // records dropped because redacting them failed
 	LeakCheck    LeakCheck   `json:"leakCheck"`
+}
+
+// Correlation says how far deployments were tied to commits.
+type Correlation struct {
+	Deployments Number   `json:"deployments"` // DeploymentEvents that were written; those that run no image have no confidence
+	High        Number   `json:"high"`        // of them, by confidence
+	Medium      Number   `json:"medium"`
+	Low         Number   `json:"low"`
+	Questions   Number   `json:"questions"`       // put to the sources of history
+	Unanswered  Number   `json:"unanswered"`      // of them: a limit, a failure, or nobody to ask
+	Notes       []string `json:"notes,omitempty"` // our own words: which ties were impossible, and why
 }
 
 // RuleCount is how often one redaction rule acted.

@@ -92,14 +92,16 @@ func (s *Space) shard(key string) *shard {
 	return h
 }
 
-// flush writes what waits, and brings it to disk when sync says so.
-func (s *Space) flush(sync bool) error {
+// Flush brings to disk what was put. Its error says what could not be kept, now or
+// earlier.
+func (s *Space) Flush() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.write(sync)
+	s.write(true)
 	return s.failed
 }
 
+// write appends what waits, and brings it to disk when sync says so.
 func (s *Space) write(sync bool) {
 	if s.failed == nil && s.waiting > 0 {
 		if err := s.ready(); err != nil {

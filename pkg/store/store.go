@@ -77,7 +77,7 @@ func (s *Store) Flush() error {
 	defer s.mu.Unlock()
 	var errs []error
 	for _, name := range slices.Sorted(mapKeys(s.spaces)) {
-		errs = append(errs, s.spaces[name].flush(true))
+		errs = append(errs, s.spaces[name].Flush())
 	}
 	return errors.Join(errs...)
 }
