@@ -2,7 +2,8 @@
 // rcactl itself does not: the test API server, cosign as an oracle for our
 // signatures, the linter. Each is compiled from the Go module proxy once and
 // kept in the user's cache folder under a hash of everything it was made from,
-// so a changed source is a new entry and a stale one is never used.
+// so a changed source is a new entry and a stale one is never used. What is
+// published at npm is fetched from there, by version and digest, and kept likewise.
 package tools
 
 import (
@@ -43,6 +44,7 @@ type Tool struct {
 	args []string // go's arguments; the output folder is the working directory or GOBIN
 	dir  string   // where go runs; empty: anywhere
 	env  []string
+	pack *pack // what is downloaded instead of built
 }
 
 // Testbed is the test API server of the working tree at root.
@@ -101,7 +103,7 @@ func (t Tool) Path() (string, error) {
 		return "", fmt.Errorf("find the cache folder (set HOME or XDG_CACHE_HOME): %w", err)
 	}
 	name := t.Name
-	if runtime.GOOS == "windows" {
+	if runtime.GOOS == "windows" && t.pack == nil {
 		name += ".exe"
 	}
 	return filepath.Join(cache, "rcactl", t.Name, t.key, name), nil
@@ -119,8 +121,8 @@ func (t Tool) Find() (string, error) {
 	return path, nil
 }
 
-// Ensure builds the tool unless it is in the cache, telling log what takes so
-// long, and returns its path.
+// Ensure builds or fetches the tool unless it is in the cache, telling log what
+// takes so long, and returns its path.
 func (t Tool) Ensure(ctx context.Context, log io.Writer) (string, error) {
 	path, err := t.Find()
 	if !errors.Is(err, ErrNotBuilt) {
@@ -129,15 +131,19 @@ func (t Tool) Ensure(ctx context.Context, log io.Writer) (string, error) {
 	if path, err = t.Path(); err != nil {
 		return "", err
 	}
-	fmt.Fprintf(log, "building %s\n", t.About)
+	doing, did, do := "building", "built", "build"
+	if t.pack != nil {
+		doing, did, do = "fetching", "fetched", "fetch"
+	}
+	fmt.Fprintf(log, "%s %s\n", doing, t.About)
 	start := time.Now()
-	stop := heartbeat(log, t.Name, start)
+	stop := heartbeat(log, doing+" "+t.Name, start)
 	err = t.build(ctx, log, path)
 	stop()
 	if err != nil {
-		return "", fmt.Errorf("build %s: %w", t.Name, err)
+		return "", fmt.Errorf("%s %s: %w", do, t.Name, err)
 	}
-	fmt.Fprintf(log, "built %s in %.0fs; it stays in %s\n", t.Name, time.Since(start).Seconds(), filepath.Dir(path))
+	fmt.Fprintf(log, did+" %s in %.0fs; it stays in %s\n", t.Name, time.Since(start).Seconds(), filepath.Dir(path))
 	return path, nil
 }
 
@@ -154,6 +160,12 @@ func (t Tool) build(ctx context.Context, log io.Writer, path string) error {
 	defer func() { _ = os.RemoveAll(tmp) }()
 
 	out := filepath.Join(tmp, filepath.Base(path))
+	if t.pack != nil {
+		if err := t.pack.fetch(ctx, log, tmp, out); err != nil {
+			return err
+		}
+		return moveIn(out, path)
+	}
 	args := append([]string(nil), t.args...)
 	for i := range args {
 		if args[i] == "-o" {
@@ -173,14 +185,18 @@ func (t Tool) build(ctx context.Context, log io.Writer, path string) error {
 		_, _ = io.WriteString(log, said.String())
 		return err
 	}
-	if err := os.Rename(out, path); err != nil {
+	return moveIn(out, path)
+}
+
+func moveIn(from, path string) error {
+	if err := os.Rename(from, path); err != nil {
 		return fmt.Errorf("move it into the cache: %w", err)
 	}
 	return nil
 }
 
 // heartbeat shows a log reader that a long build is alive.
-func heartbeat(log io.Writer, name string, start time.Time) (stop func()) {
+func heartbeat(log io.Writer, what string, start time.Time) (stop func()) {
 	done, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -189,7 +205,7 @@ func heartbeat(log io.Writer, name string, start time.Time) (stop func()) {
 		for {
 			select {
 			case <-tick.C:
-				fmt.Fprintf(log, "still building %s (%s)\n", name, time.Since(start).Round(time.Second))
+				fmt.Fprintf(log, "still %s (%s)\n", what, time.Since(start).Round(time.Second))
 			case <-done:
 				return
 			}

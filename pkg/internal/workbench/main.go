@@ -10,9 +10,9 @@
 //	go run ./pkg/internal/workbench lint [GOLANGCI-LINT ARGUMENTS]
 //	go run ./pkg/internal/workbench check
 //	go run ./pkg/internal/workbench release-check
-//	go run ./pkg/internal/workbench testbed|kubectl|cosign|golangci-lint|goreleaser
+//	go run ./pkg/internal/workbench testbed|kubectl|cosign|golangci-lint|goreleaser|github-openapi
 //
-// The last five build a tool and print its path. Standard output belongs to
+// The last six build or fetch a tool and print its path. Standard output belongs to
 // what is run; workbench itself speaks on standard error.
 package main
 
@@ -32,7 +32,7 @@ import (
 	"github.com/rcactl/rcactl/pkg/testbed"
 )
 
-const words = "test, bench, fuzz, demo, demo-live, demo-record, lint, check, release-check, testbed, kubectl, cosign, golangci-lint, goreleaser"
+const words = "test, bench, fuzz, demo, demo-live, demo-record, lint, check, release-check, testbed, kubectl, cosign, golangci-lint, goreleaser, github-openapi"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -106,6 +106,8 @@ func (b *bench) run(ctx context.Context, args []string) error {
 		return b.printPath(ctx, tools.GolangciLint())
 	case "goreleaser":
 		return b.printPath(ctx, tools.Goreleaser())
+	case "github-openapi":
+		return b.printPath(ctx, tools.GitHubDescription())
 	}
 	return fmt.Errorf("%q is not a word of the workbench: %s", word, words)
 }
@@ -123,6 +125,10 @@ func (b *bench) printPath(ctx context.Context, tool tools.Tool) error {
 func (b *bench) test(ctx context.Context, args []string) error {
 	cosign, err := tools.Cosign().Ensure(ctx, b.says())
 	if err != nil {
+		return err
+	}
+	// The tests find it in the cache themselves.
+	if _, err := tools.GitHubDescription().Ensure(ctx, b.says()); err != nil {
 		return err
 	}
 	if len(args) == 0 {
@@ -150,6 +156,9 @@ func (b *bench) benchmarks(ctx context.Context, args []string) error {
 	}
 	kubectlPath, err := kubectl.Ensure(ctx, b.says())
 	if err != nil {
+		return err
+	}
+	if _, err := tools.GitHubDescription().Ensure(ctx, b.says()); err != nil {
 		return err
 	}
 	return b.withServer(ctx, func(srv *testbed.Process) error {

@@ -125,7 +125,7 @@ func (c *call) authenticate(rt *route) *answer {
 
 // authenticateApp reads the JWT with which an App speaks for itself.
 func (c *call) authenticateApp() *answer {
-	err := errors.New("A JSON web token could not be decoded") //nolint:staticcheck,revive // GitHub's words
+	err := errors.New("A JSON web token could not be decoded") //nolint:staticcheck // GitHub's words
 	for i, app := range c.server.apps {
 		if err = checkJWT(c.token, app, c.server.now()); err == nil {
 			c.app = &c.server.apps[i]
@@ -138,7 +138,7 @@ func (c *call) authenticateApp() *answer {
 
 // checkJWT holds an App's token to what GitHub asks of it.
 func checkJWT(token string, app App, now time.Time) error {
-	undecodable := errors.New("A JSON web token could not be decoded") //nolint:staticcheck,revive // GitHub's words
+	undecodable := errors.New("A JSON web token could not be decoded") //nolint:staticcheck // GitHub's words
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
 		return undecodable
