@@ -148,8 +148,9 @@ func (f *collectFlags) run(ctx context.Context, sys *System, opts *options) erro
 	}
 	if !opts.quiet {
 		p.line("")
+		seen.tied = seen.tied || triedToTie(out.Statement)
 		seen.print(p, out.Window, out.Statement.Predicate.Outcome != manifest.OutcomeFailed)
-		printCoverage(p, out)
+		printCoverage(p, out, seen.registryHint(o.Images.Off)...)
 	}
 	if err := printOutcome(sys, opts, p, out, f.verifyHint(out)); err != nil {
 		return err
@@ -260,12 +261,17 @@ func printTrouble(w io.Writer, out collect.Outcome) {
 }
 
 // printCoverage says what is not known, what failed first. What no look like this
-// one can know is counted.
-func printCoverage(p *printer, out collect.Outcome) {
+// one can know is counted. more are further sentences.
+func printCoverage(p *printer, out collect.Outcome, more ...string) {
 	var failed, rules, short, notes []string
 	for _, src := range out.Statement.Predicate.Sources {
-		short = append(short, notRead(src)...)
+		if src.Type != typeImages {
+			short = append(short, notRead(src)...)
+		}
 		for _, st := range src.Streams {
+			if src.Type == typeImages {
+				break // its notes say it
+			}
 			text := src.Name + " " + st.Name
 			switch {
 			case st.Status == manifest.StatusSkipped, st.Status == manifest.StatusComplete && len(st.Missing) > 0:
@@ -287,10 +293,13 @@ func printCoverage(p *printer, out collect.Outcome) {
 			}
 		}
 	}
+	if c := out.Statement.Predicate.Correlation; c != nil && len(c.Notes) > 0 {
+		short = append(short, "commits of deployments: "+strings.Join(c.Notes, "; "))
+	}
 	if n := len(out.Routine); n > 0 {
 		notes = append(notes, fmt.Sprintf("And what no run like this one knows: %s in rcactl manifest show", plural(int64(n), "note")))
 	}
-	gaps := slices.Concat(failed, missing(rules), short, notes)
+	gaps := slices.Concat(failed, missing(rules), short, more, notes)
 	if len(gaps) == 0 {
 		return
 	}
@@ -299,6 +308,18 @@ func printCoverage(p *printer, out collect.Outcome) {
 		p.sentence("  ", gap)
 	}
 	p.line("")
+}
+
+// typeImages is the type of the source that stands for registries.
+const typeImages = "oci"
+
+// triedToTie reports whether a source of history or of images answered, so that a
+// deployment without a commit is worth a word.
+func triedToTie(s manifest.Statement) bool {
+	return slices.ContainsFunc(s.Predicate.Sources, func(src manifest.Source) bool {
+		known := src.Status == manifest.StatusComplete || src.Status == manifest.StatusPartial
+		return known && (src.Type == typeGitHub || src.Type == typeImages)
+	})
 }
 
 // maxMissing is how many rules are shown.

@@ -28,6 +28,8 @@ type timeline struct {
 	// tied says that something could have tied deployments to commits: a source of
 	// history or of images was asked, or a deployment is tied to one.
 	tied bool
+	// registries are the hosts of images that were not asked for.
+	registries map[string]bool
 }
 
 // hurt sums up the signals of one class in one service.
@@ -45,6 +47,7 @@ func (t *timeline) add(e evidence.Event) {
 	if d := e.Deployment; d != nil && d.Mapping != nil && d.Mapping.Confidence != evidence.ConfidenceLow {
 		t.tied = true
 	}
+	t.addRegistry(e.Deployment)
 	switch {
 	case e.Signal != nil:
 		t.addSignal(e)

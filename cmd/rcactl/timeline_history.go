@@ -270,3 +270,33 @@ func pipelineFailed(run *evidence.Pipeline) bool {
 	}
 	return true
 }
+
+// addRegistry notes where the images of a deployment are, when they were not asked
+// for.
+func (t *timeline) addRegistry(d *evidence.Deployment) {
+	const most = 5
+	if d == nil || d.Mapping == nil || d.To == nil || len(t.registries) == most ||
+		!slices.ContainsFunc(d.Mapping.Reasons, func(r evidence.Reason) bool { return r.Code == "image_unread" }) {
+		return
+	}
+	for _, image := range d.To.Images {
+		host, _, ok := strings.Cut(image.Image, "/")
+		if !ok || !strings.ContainsAny(host, ".:") && host != "localhost" {
+			host = "docker.io"
+		}
+		if t.registries == nil {
+			t.registries = map[string]bool{}
+		}
+		t.registries[host] = true
+	}
+}
+
+// registryHint says how to have images read that were not; nothing when none was to
+// be.
+func (t *timeline) registryHint(off bool) []string {
+	if off || len(t.registries) == 0 {
+		return nil
+	}
+	hosts := slices.Sorted(maps.Keys(t.registries))
+	return []string{"labels of images of " + evidence.Some(hosts) + " were not read; to ask without a login: --registry " + strings.Join(hosts, ",")}
+}
