@@ -330,6 +330,7 @@ func compareQuestions(a, b record.HistoryQuestion) int {
 
 // addAnswer keeps an answer, and the commits that it tells.
 func (x *index) addAnswer(a *record.HistoryAnswer) {
+	x.answers[a.Question] = a
 	if a.Finding != record.Found || a.Question.Repository == "" {
 		return
 	}
