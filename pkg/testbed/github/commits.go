@@ -106,7 +106,7 @@ func (c *call) commit(r *repo, i int32) obj {
 			"url":    c.api(r, "/git/commits/"+m.sha),
 			"author": person(m.author), "committer": person(m.committer), "message": m.message,
 			"tree":          obj{"sha": m.tree, "url": c.api(r, "/git/trees/"+m.tree)},
-			"comment_count": 0, "verification": m.verification(),
+			"comment_count": 0, "verification": m.verification(r.Verifications[m.sha]),
 		},
 		"author": c.account(r, m.author), "committer": c.account(r, m.committer), "parents": parents,
 	}
@@ -116,15 +116,17 @@ func person(who ident) obj {
 	return obj{"name": who.name, "email": who.email, "date": stamp(who.when)}
 }
 
-// verification says that a signed commit is verified: whether it is cannot be
-// known without the keys.
-func (m *commit) verification() obj {
+// verification says that a signed commit is verified, unless there is a reason: it
+// cannot be known without the keys.
+func (m *commit) verification(reason string) obj {
 	if m.signature == "" {
 		return obj{"verified": false, "reason": "unsigned", "signature": nil, "payload": nil, "verified_at": nil}
 	}
-	return obj{
-		"verified": true, "reason": "valid", "signature": m.signature, "payload": string(m.payload), "verified_at": stamp(m.committer.when),
+	out := obj{"verified": true, "reason": "valid", "signature": m.signature, "payload": string(m.payload), "verified_at": stamp(m.committer.when)}
+	if reason != "" {
+		out["verified"], out["reason"], out["verified_at"] = false, reason, nil
 	}
+	return out
 }
 
 func (c *call) getCommit() answer {

@@ -71,6 +71,9 @@ type Repository struct {
 	// Branches moves branches to other commits than the clone has them at, adds some,
 	// and takes away those that are empty: a push, forced or not.
 	Branches map[string]string
+	// Verifications are the reasons why a signed commit, by its SHA, is not verified;
+	// one without a reason is.
+	Verifications map[string]string
 	// Patches gives the text of each change along with its numbers, as GitHub does.
 	// It costs a git process for each commit.
 	Patches bool

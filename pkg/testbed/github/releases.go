@@ -168,7 +168,7 @@ func (c *call) getTag() answer {
 				"node_id": node("Tag", t.object), "tag": t.name, "sha": t.object, "url": c.api(c.repo, "/git/tags/"+t.object), "message": t.message,
 				"tagger":       person(t.tagger),
 				"object":       obj{"type": "commit", "sha": t.target, "url": c.api(c.repo, "/git/commits/"+t.target)},
-				"verification": (&commit{}).verification(),
+				"verification": (&commit{}).verification(""),
 			})
 		}
 	}
