@@ -1,0 +1,135 @@
+package github
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"sync/atomic"
+
+	"github.com/rcactl/rcactl/pkg/connector"
+	"github.com/rcactl/rcactl/pkg/record"
+)
+
+// errLeft is given for those that were not asked for after a request was stopped.
+var errLeft = errors.New("it was not asked for")
+
+// detailAll asks for the details of what is pending, the oldest first, and stops when
+// it must: what comes after the first that was stopped is left to the next run, so
+// that equal runs tell equal commits.
+func (s *source) detailAll(ctx context.Context, repos []*repository) {
+	type one struct {
+		r *repository
+		m *pendingCommit
+	}
+	var all []one
+	for _, r := range repos {
+		for _, m := range r.pending {
+			all = append(all, one{r, m})
+		}
+	}
+	var stop atomic.Bool
+	sideBySide(len(all), func(i int) {
+		r, m := all[i].r, all[i].m
+		if known, ok := s.kept(r.name, m.sha); ok {
+			m.Commit = known
+			return
+		}
+		if stop.Load() {
+			m.stopped, m.err = true, errLeft
+			return
+		}
+		if s.spent() {
+			m.err = connector.Errorf(connector.ClassBound, nil,
+				"nine tenths of max_requests (%d) were spent; the next run goes on from there, or raise it", s.cfg.MaxRequests)
+		} else {
+			m.Commit, m.err = s.detail(ctx, r, "commits/"+m.sha, m.sha, "what a commit touched")
+		}
+		if m.err != nil && (isStopped(m.err) || s.spent() || ctx.Err() != nil) {
+			m.stopped = true
+			stop.Store(true)
+		}
+	})
+	var first error
+	for _, o := range all {
+		if first == nil && o.m.stopped && !errors.Is(o.m.err, errLeft) {
+			first = o.m.err
+		}
+	}
+	behind := false
+	for _, o := range all {
+		behind = behind || o.m.stopped
+		if behind {
+			o.m.stopped, o.m.err = true, first
+		}
+	}
+}
+
+// spent reports whether no more requests are to be spent on details: a tenth is left
+// for what a deployment has to be looked up with.
+func (s *source) spent() bool {
+	return s.client.requests() >= s.cfg.MaxRequests-s.cfg.MaxRequests/10
+}
+
+// kept gives the summary of a commit that the store has.
+func (s *source) kept(repository, sha string) (record.Commit, bool) {
+	if s.env.Store == nil {
+		return record.Commit{}, false
+	}
+	text, ok := s.env.Store.Get(s.summaries.storeKey(repository, sha))
+	if !ok {
+		return record.Commit{}, false
+	}
+	return readSummary(text, repository, sha)
+}
+
+// keep puts a summary into the store.
+func (s *source) keep(c record.Commit) {
+	if s.env.Store == nil || !c.Detailed {
+		return
+	}
+	if text, err := json.Marshal(c); err == nil {
+		s.env.Store.Put(s.summaries.storeKey(c.Repository, c.SHA), text)
+	}
+}
+
+// detail asks for a commit with its files, makes the summary and keeps it. sha is
+// what the answer has to be of; empty when only a name for it is known.
+func (s *source) detail(ctx context.Context, r *repository, path, sha, purpose string) (record.Commit, error) {
+	a := s.asking(r, record.StreamCommits, purpose)
+	var c commitJSON
+	next, err := a.get(ctx, path, &c)
+	if err != nil {
+		return record.Commit{}, err
+	}
+	if !fullSHA(c.SHA) || sha != "" && c.SHA != sha {
+		return record.Commit{}, connector.Errorf(connector.ClassProtocol, nil, "GitHub gave another commit than was asked for")
+	}
+	files := c.Files
+	for next != "" && len(c.Files) > 0 && len(files) < maxFiles {
+		var more commitJSON // repeats the commit, with other files
+		if next, err = a.read(ctx, next, &more); err != nil {
+			return record.Commit{}, err
+		}
+		if more.SHA != c.SHA || len(more.Files) == 0 {
+			break
+		}
+		files = append(files, more.Files...)
+	}
+	out := s.summaries.commit(r.name, &c, files, len(files) >= maxFiles || next != "")
+	s.keep(out)
+	return out, nil
+}
+
+// summarize makes the summary of a commit from what lists have of it.
+func (s *source) summarize(r *repository, c *commitJSON) record.Commit {
+	if known, ok := s.kept(r.name, c.SHA); ok {
+		return known
+	}
+	light := *c
+	light.Stats = nil
+	return s.summaries.commit(r.name, &light, nil, false)
+}
+
+// commitPath is the address of the commit that a name stands for.
+func commitPath(ref string) string { return "commits/" + url.PathEscape(ref) }
