@@ -71,6 +71,8 @@ func classify(ctx context.Context, err error, anonymous bool) error {
 	var status *transport.Error
 	var certificate *tls.CertificateVerificationError
 	switch {
+	case errors.As(err, &certificate): // first: on loopback, http is tried after it
+		return errCertificate
 	case errors.As(err, &status):
 		return classifyStatus(status.StatusCode, anonymous)
 	case ctx.Err() != nil:
@@ -79,8 +81,6 @@ func classify(ctx context.Context, err error, anonymous bool) error {
 		return errTimeout // of a connection, which has the deadline of ctx
 	case errors.Is(err, http.ErrSchemeMismatch):
 		return errNoTLS
-	case errors.As(err, &certificate):
-		return errCertificate
 	case errors.Is(err, errRefused):
 		return errRefused
 	case errors.Is(err, errUnreachable):

@@ -15,7 +15,8 @@ import (
 const (
 	typeStatement = "application/vnd.in-toto+json"
 	typeEnvelope  = "application/vnd.dsse.envelope.v1+json"
-	typeBundle    = "application/vnd.dev.sigstore.bundle"
+	typeBundle    = "application/vnd.dev.sigstore.bundle" // and a version
+	typeEmpty     = "application/vnd.oci.empty.v1+json"
 
 	maxSignatures = 16
 )

@@ -13,6 +13,7 @@ const maxReference = 1024
 
 var (
 	digestForm = regexp.MustCompile(`^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$`)
+	pathForm   = regexp.MustCompile(`^[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$`)
 	tagForm    = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
 )
 
@@ -55,7 +56,8 @@ func parseReference(s string, plain func(host string) bool) (reference, error) {
 		r.tag = "latest"
 	}
 	var err error
-	if r.repo, err = name.NewRepository(r.image); err != nil || r.repo.RepositoryStr() == "" {
+	r.repo, err = name.NewRepository(r.image)
+	if err != nil || !hostForm.MatchString(r.host()) || !pathForm.MatchString(r.repo.RepositoryStr()) {
 		return reference{}, errReference
 	}
 	if host := r.host(); plain != nil && plain(host) {

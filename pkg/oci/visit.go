@@ -239,12 +239,17 @@ func (v *visit) referrers(ctx context.Context, digest string) []string {
 	}
 	var out []string
 	for _, m := range list.Manifests {
-		attestation := strings.HasPrefix(m.ArtifactType, typeBundle) || m.ArtifactType == typeEnvelope || m.ArtifactType == typeStatement
-		if attestation && digestForm.MatchString(m.Digest) && len(out) < maxAttestations {
+		if mayBeAttestation(m.ArtifactType) && digestForm.MatchString(m.Digest) && len(out) < maxAttestations {
 			out = append(out, m.Digest)
 		}
 	}
 	return out
+}
+
+// mayBeAttestation reports whether what refers to an image is worth a look. Some
+// registries do not tell its type.
+func mayBeAttestation(kind string) bool {
+	return strings.HasPrefix(kind, typeBundle) || kind == typeEnvelope || kind == typeStatement || kind == typeEmpty || kind == ""
 }
 
 // attestation reads the layers of an attestation's manifest. What is about another

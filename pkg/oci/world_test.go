@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
+	"log" //nolint:depguard // the registry of the tests takes no other
 	"maps"
 	"net/http"
 	"net/http/httptest"
