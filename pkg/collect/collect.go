@@ -23,6 +23,7 @@ import (
 
 	"github.com/rcactl/rcactl/pkg/connector"
 	"github.com/rcactl/rcactl/pkg/cursor"
+	"github.com/rcactl/rcactl/pkg/evidence"
 	"github.com/rcactl/rcactl/pkg/manifest"
 	"github.com/rcactl/rcactl/pkg/redact"
 	"github.com/rcactl/rcactl/pkg/run"
@@ -115,6 +116,10 @@ type session struct {
 	actions map[string]manifest.Actions // by source
 	staged  []cursor.Staged
 	outcome Outcome
+
+	// told are the ids of the deployments that were written after they were
+	// correlated; one goroutine then writes.
+	told map[string]bool
 
 	// out guards the writer and both callbacks.
 	out sync.Mutex
@@ -220,6 +225,7 @@ func (r *session) sideBySide(ctx context.Context, o Options, chosen func(*source
 	defer stop()
 	a := asking{
 		options: o, end: r.until, grace: r.grace(), log: r.log, room: roomFor(len(r.sources)),
+		toldNow: func(id string) bool { return r.told[id] },
 		write: func(name string, line redact.Redacted) error {
 			err := r.write(name, line)
 			if errors.Is(err, errBroken) {
@@ -280,6 +286,9 @@ func (r *session) write(name string, line redact.Redacted) error {
 	if err != nil {
 		r.broken = err
 		return errBroken
+	}
+	if r.told != nil && line.Kind() == evidence.KindDeployment {
+		r.told[line.ID()] = true
 	}
 	if r.Evidence != nil {
 		r.Evidence(line.Event())

@@ -33,6 +33,8 @@ type share struct {
 	source  *source
 	events  []evidence.Event
 	streams []string
+	// emitted is how many of them its connector emitted; the others come after them.
+	emitted int
 }
 
 // repositories are those that a follower is told of: named by the config, by what is
@@ -103,7 +105,7 @@ func (r *session) correlate(ctx context.Context) error {
 			continue
 		}
 		h := s.through.release()
-		r.joined.waiting = append(r.joined.waiting, share{source: s, streams: h.streams})
+		r.joined.waiting = append(r.joined.waiting, share{source: s, streams: h.streams, emitted: len(h.events)})
 		in.Events = append(in.Events, h.events...)
 	}
 	if len(in.Events) == 0 {
@@ -132,8 +134,7 @@ func (r *session) correlate(ctx context.Context) error {
 func (r *session) divide(events []evidence.Event, commits []ofSource) {
 	for i := range r.joined.waiting {
 		w := &r.joined.waiting[i]
-		n := len(w.streams)
-		w.events, events = events[:n:n], events[n:]
+		w.events, events = events[:w.emitted:w.emitted], events[w.emitted:]
 	}
 	for i, c := range commits[:min(len(commits), len(events))] {
 		at := slices.IndexFunc(r.joined.waiting, func(w share) bool { return w.source == c.source })
@@ -231,17 +232,15 @@ func (r *session) normalizeCommits(commits []record.Commit, h *history) (all []o
 }
 
 // writeHeld writes what was correlated, each source's events in the order in which
-// it told of them, and decides anew how the sources ended.
+// it told of them, and decides anew how the sources ended. Deployments come first:
+// that one carried a commit is news of the commit when it is told itself.
 func (r *session) writeHeld(context.Context) error {
-	for _, w := range r.joined.waiting {
-		s := w.source
-		err := s.through.let(w.events, w.streams)
-		s.tallies = s.through.close()
-		if r.broken != nil {
-			return r.broken
-		}
-		if err != nil && s.err == nil {
-			s.err, s.clean = err, false
+	r.told = map[string]bool{}
+	for _, deployments := range []bool{true, false} {
+		for _, w := range r.joined.waiting {
+			if err := r.writeShare(w, deployments); err != nil {
+				return err
+			}
 		}
 	}
 	for _, s := range r.sources {
@@ -250,6 +249,29 @@ func (r *session) writeHeld(context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (r *session) writeShare(w share, deployments bool) error {
+	s := w.source
+	if s.tallies.full != "" {
+		return nil
+	}
+	err := s.through.let(w.events, w.streams, func(i int, e evidence.Event) bool {
+		return e.ID != "" && (e.Deployment != nil) == deployments && (i < w.emitted || r.carriedNow(e))
+	})
+	s.tallies = s.through.close()
+	if err != nil && s.err == nil {
+		s.err, s.clean = err, false
+	}
+	return r.broken
+}
+
+// carriedNow reports whether a commit that nobody emitted is to be written: with a
+// deployment that carried it, and not for one that was told before.
+func (r *session) carriedNow(e evidence.Event) bool {
+	return e.Commit != nil && (len(e.Commit.Deployments) == 0 || slices.ContainsFunc(e.Commit.Deployments, func(by evidence.CarriedBy) bool {
+		return r.told[r.Redactor.EventID(by.ID)]
+	}))
 }
 
 // correlation is what the manifest says of it; nil when there was nothing to tie.

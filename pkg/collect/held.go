@@ -93,7 +93,7 @@ func (h *held) has(n news) bool {
 		return true
 	}
 	for _, a := range n.aspects {
-		if !h.met[a] {
+		if !h.met[a.key] {
 			return false
 		}
 	}
@@ -104,17 +104,21 @@ func (h *held) add(stream string, e evidence.Event, n news) {
 	h.events, h.streams = append(h.events, e), append(h.streams, stream)
 	h.met[n.id], h.met[n.key] = true, true
 	for _, a := range n.aspects {
-		h.met[a] = true
+		h.met[a.key] = true
 	}
 }
 
-// let writes what was held, after it was correlated; streams are those of the
-// events. An error ends it: the run cannot be written, or the limit is reached.
-func (s *sieve) let(events []evidence.Event, streams []string) error {
+// let writes those of the held events that are chosen, after they were correlated;
+// streams are those of the events. An error ends it: the run cannot be written, or
+// the limit is reached.
+func (s *sieve) let(events []evidence.Event, streams []string, chosen func(i int, e evidence.Event) bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range events {
 		e := events[i]
+		if !chosen(i, e) {
+			continue
+		}
 		events[i] = evidence.Event{} // it need not stay in memory
 		if err := s.through(streams[i], e); err != nil {
 			return err

@@ -9,7 +9,7 @@ import (
 // Mapped.
 type news struct {
 	id, key cursor.Hash
-	aspects []cursor.Hash
+	aspects []aspect
 	weak    bool
 	// poorer says that the fact may come again in a weak form, and so has to be
 	// remembered for longer than a run. Only rollouts do; a signal that was
@@ -20,6 +20,12 @@ type news struct {
 	mapped, tie cursor.Hash
 }
 
+// aspect is an evidence.Aspect.
+type aspect struct {
+	key cursor.Hash
+	of  string
+}
+
 func newsOf(e evidence.Event) news {
 	key, weak := e.News()
 	n := news{
@@ -27,7 +33,7 @@ func newsOf(e evidence.Event) news {
 		weak: weak, poorer: e.Kind == evidence.KindDeployment,
 	}
 	for _, a := range e.Aspects() {
-		n.aspects = append(n.aspects, cursor.HashOf([]byte(a)))
+		n.aspects = append(n.aspects, aspect{cursor.HashOf([]byte(a.Key)), a.Of})
 	}
 	if n.poorer {
 		n.tie = cursor.HashOf([]byte(e.ID + "|mapped"))
@@ -68,9 +74,11 @@ func (s *sieve) factKnown(n news) bool {
 	return false
 }
 
+// aspectsKnown reports whether no aspect is news. That a deployment carried a commit
+// was told with the deployment; a run that merely finds it again has nothing to tell.
 func (s *sieve) aspectsKnown(n news) bool {
 	for _, a := range n.aspects {
-		if !s.isFound(a) {
+		if !s.isFound(a.key) && (a.of == "" || s.toldNow(a.of)) {
 			return false
 		}
 	}
@@ -97,7 +105,7 @@ func (s *sieve) last(id cursor.Hash) (cursor.Hash, bool) {
 func (s *sieve) remember(n news) {
 	s.tallies.found.Add(n.key)
 	for _, a := range n.aspects {
-		s.tallies.found.Add(a)
+		s.tallies.found.Add(a.key)
 	}
 	if !n.poorer {
 		return

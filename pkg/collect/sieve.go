@@ -40,6 +40,8 @@ type sieve struct {
 	// more may be.
 	held held
 	room room
+	// toldNow reports whether this run wrote an event with an id.
+	toldNow func(id string) bool
 }
 
 // known is what earlier runs told.

@@ -52,6 +52,7 @@ type asking struct {
 	grace   time.Duration
 	log     *slog.Logger
 	room    room
+	toldNow func(id string) bool
 	write   func(source string, r redact.Redacted) error
 }
 
@@ -100,7 +101,7 @@ func (s *source) collect(ctx context.Context, a asking) error {
 	s.plan = p
 	s.logPlan(a.log)
 	through := (&sieve{
-		source: s.Name, reach: s.reach(), redact: a.options.Redactor, limits: a.options.Limits, log: a.log, room: a.room,
+		source: s.Name, reach: s.reach(), redact: a.options.Redactor, limits: a.options.Limits, log: a.log, room: a.room, toldNow: a.toldNow,
 		write: func(r redact.Redacted) error { return a.write(s.Name, r) },
 	}).open()
 	s.through = through

@@ -35,22 +35,30 @@ func (e Event) News() (key string, weak bool) {
 	return strings.Join(parts, "|"), weak
 }
 
-// Aspects are further facts that an event brings, each of them news by itself: that
-// another deployment carried a commit, that a branch was rewritten. An event that was
-// told is told again when it has one that was not, and not when it has fewer. Each
-// holds the id.
-func (e Event) Aspects() []string {
-	var all []string
+// Aspect is a further fact that an event brings and that is news by itself: that
+// another deployment carried a commit, that a branch was rewritten.
+type Aspect struct {
+	// Key holds the id of the event.
+	Key string
+	// Of is the id of another event from which it follows: it is news when that one is
+	// told. Empty when it stands for itself.
+	Of string
+}
+
+// Aspects gives the aspects of an event. An event that was told is told again when it
+// has one that was not, and not when it has fewer.
+func (e Event) Aspects() []Aspect {
+	var all []Aspect
 	carried := func(by []CarriedBy) {
 		for _, d := range by {
-			all = append(all, strings.Join([]string{e.ID, "carried", d.ID, strconv.FormatBool(d.TakenBack)}, "|"))
+			all = append(all, Aspect{strings.Join([]string{e.ID, "carried", d.ID, strconv.FormatBool(d.TakenBack)}, "|"), d.ID})
 		}
 	}
 	switch {
 	case e.Commit != nil:
 		carried(e.Commit.Deployments)
 		if e.Commit.Forced {
-			all = append(all, strings.Join([]string{e.ID, "forced", e.Commit.PreviousHead}, "|"))
+			all = append(all, Aspect{Key: strings.Join([]string{e.ID, "forced", e.Commit.PreviousHead}, "|")})
 		}
 	case e.PullRequest != nil:
 		carried(e.PullRequest.Deployments)

@@ -51,6 +51,7 @@ func (e Event) Span() Span {
 	case e.Pipeline != nil:
 		add(e.Pipeline.Finished)
 	case e.Commit != nil:
+		between(e.Commit.NotBefore, e.Commit.NotAfter)
 		s.carried(e.Commit.Deployments)
 		between(e.Commit.NotBefore, e.Commit.NotAfter)
 	case e.PullRequest != nil:
