@@ -37,15 +37,17 @@ func neverLinked() map[string]string {
 func TestLinkedPackages(t *testing.T) {
 	const leftOut = "the tags leave this connector out"
 	kubernetes := []string{"k8s.io/client-go/...", "k8s.io/apimachinery/...", modulePath + "pkg/connector/kubernetes"}
+	github := []string{"github.com/google/go-github/...", "github.com/golang-jwt/...", modulePath + "pkg/connector/github"}
 	tests := []struct {
 		tags      string
 		has       []string
 		hasNot    []string
 		hasNotWhy string
 	}{
-		{tags: "", has: kubernetes},
-		{tags: "rcactl_minimal", hasNot: []string{"k8s.io/...", "sigs.k8s.io/...", modulePath + "pkg/connector/kubernetes"}, hasNotWhy: leftOut},
-		{tags: "rcactl_minimal,rcactl_kubernetes", has: kubernetes},
+		{tags: "", has: append(slices.Clone(kubernetes), github...)},
+		{tags: "rcactl_minimal", hasNot: append([]string{"k8s.io/...", "sigs.k8s.io/...", modulePath + "pkg/connector/kubernetes"}, github...), hasNotWhy: leftOut},
+		{tags: "rcactl_minimal,rcactl_kubernetes", has: kubernetes, hasNot: github, hasNotWhy: leftOut},
+		{tags: "rcactl_minimal,rcactl_github", has: github, hasNot: []string{"k8s.io/...", modulePath + "pkg/connector/kubernetes"}, hasNotWhy: leftOut},
 	}
 	for _, tt := range tests {
 		t.Run("tags="+tt.tags, func(t *testing.T) {

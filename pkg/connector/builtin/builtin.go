@@ -12,5 +12,6 @@ import "github.com/rcactl/rcactl/pkg/connector"
 func Registry() *connector.Registry {
 	r := &connector.Registry{}
 	kubernetesType(r)
+	githubType(r)
 	return r
 }

@@ -1,19 +1,12 @@
 package github
 
-import (
-	"time"
+import "github.com/rcactl/rcactl/pkg/connector"
 
-	"github.com/rcactl/rcactl/pkg/connector"
-)
-
-// lateData is how far back a continued stream looks: GitHub shows some things later
-// than it dates them.
-const lateData = 5 * time.Minute
-
-// Capabilities implements connector.Connector.
-func (s *source) Capabilities() connector.Capabilities {
+// capabilities says what the config reads and what that needs. kind gives how each
+// stream continues; its name and grants are filled in.
+func (c *Config) capabilities(kind func(name string) connector.Stream) connector.Capabilities {
 	metadata := grant(permissionMetadata)
-	metadata.Namespace = s.cfg.where()
+	metadata.Namespace = c.where()
 	out := connector.Capabilities{Identity: []connector.Grant{metadata}, NeverReads: []string{
 		"the content of files into evidence (GitHub sends changed lines with the summary of a commit; they are dropped unread)",
 		"messages of commits, titles and bodies of pull requests and releases into evidence, unless redaction.text is scrub",
@@ -21,8 +14,10 @@ func (s *source) Capabilities() connector.Capabilities {
 		"secrets, variables, logs and artifacts of workflows",
 		"issues, comments, reviews, webhooks, members and settings of repositories",
 	}}
-	for _, name := range s.cfg.streams() {
-		out.Streams = append(out.Streams, connector.Stream{Name: name, Needs: s.cfg.needs(name), Incremental: true, Overlap: lateData})
+	for _, name := range c.streams() {
+		stream := kind(name)
+		stream.Name, stream.Needs = name, c.needs(name)
+		out.Streams = append(out.Streams, stream)
 	}
 	return out
 }

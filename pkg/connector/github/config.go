@@ -148,7 +148,7 @@ func (c *Config) validateCredential(wrong complaint) {
 	case a.ID < 0:
 		wrong("app.id", "as the page of the App shows it", "%d is not the id of an App", a.ID)
 	case a.ClientID != "" && !clientIDForm.MatchString(a.ClientID):
-		wrong("app.client_id", "as the page of the App shows it, such as Iv23liABCDEFGHIJKLMN", "this is not the client id of an App")
+		wrong("app.client_id", "as the page of the App shows it", "this is not the client id of an App")
 	}
 	if a.Key.IsZero() {
 		wrong("app", "add key, such as key: file:/etc/rcactl/github-app.pem", "the app has no key")
@@ -200,7 +200,7 @@ func (c *Config) validateRules(wrong complaint) {
 	globs := func(key string, list []string) {
 		for i, glob := range list {
 			if _, err := parseGlob(glob); err != nil {
-				wrong(fmt.Sprintf("%s[%d]", key, i), "such as db/migrations/** or *.sql", "%q is not a pattern of paths: %s", glob, err)
+				wrong(fmt.Sprintf("%s[%d]", key, i), "such as db/migrations/** or *.sql", "%q: %s", glob, err)
 			}
 		}
 	}

@@ -91,6 +91,9 @@ func (g *generator) rows(prefix string, object *yaml.Node) {
 		if text(k, "x-rcactl-keys") != "" {
 			g.rows(name+".….", g.mapping(pairs(get(k, "patternProperties"))[0].value))
 		}
+		if branches := get(k, "anyOf"); branches != nil {
+			g.rows(name+"[].", g.target(branches.Content[0])) // nothing for a list of texts
+		}
 	}
 }
 
@@ -143,6 +146,9 @@ func (g *generator) takes(k *yaml.Node) string {
 	}
 	if get(k, "patternProperties") != nil {
 		return "a mapping of connectors"
+	}
+	if get(k, "properties") != nil {
+		return "a mapping"
 	}
 	words := map[string]string{"string": "text", "integer": "a whole number", "number": "a number", "boolean": "`true` or `false`"}[text(k, "type")]
 	low, above, high := text(k, "minimum"), text(k, "exclusiveMinimum"), text(k, "maximum")
