@@ -10,52 +10,94 @@ import (
 const maxRepository = 256
 
 var (
-	scpLike        = regexp.MustCompile(`^(?:[A-Za-z0-9._-]+@)?([A-Za-z0-9.-]+\.[A-Za-z]{2,}):([^/].*)$`)
-	repositoryForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9._~-]+){2,8}$`)
+	// scpLike is git@host:path, as ssh has it; the user may be left out.
+	scpLike        = regexp.MustCompile(`^([A-Za-z0-9._-]+@)?([A-Za-z0-9.-]+\.[A-Za-z]{2,}):([^/].*)$`)
+	portFirst      = regexp.MustCompile(`^[0-9]{1,5}/`)
+	repositoryForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[1-9][0-9]{0,4})?(/[a-z0-9._~-]+){2,8}$`)
 )
 
 // RepositoryName gives the one spelling of a repository: host and path in lower
 // case, "github.com/acme/shop", of what people and programs write: an address of
 // https, ssh or git, git@host:path, with or without ".git", user, query and
-// fragment. Empty means that it is none. A path of GitHub below the repository
-// (/tree/main, /commit/...) is cut off.
+// fragment. Empty means that it is none. A page below the repository (/tree/main,
+// /commit/... of GitHub, /-/... of GitLab) is cut off, and so is a port of ssh, since
+// the same repository has another one by https. The name of a name is the name.
 func RepositoryName(s string) string {
 	s = strings.TrimSpace(s)
 	if len(s) > 4*maxRepository {
 		return ""
 	}
-	if m := scpLike.FindStringSubmatch(s); m != nil && !strings.Contains(s, "://") {
-		s = "ssh://" + m[1] + "/" + m[2]
-	}
-	s = strings.TrimPrefix(s, "git+")
 	if !strings.Contains(s, "://") {
-		s = "https://" + s
+		s = withScheme(s)
 	}
-	u, err := url.Parse(s)
-	if err != nil || u.Host == "" {
+	u, err := url.Parse(strings.TrimPrefix(s, "git+"))
+	if err != nil || u.Host == "" || u.Opaque != "" {
+		return ""
+	}
+	// What was cut off may be the host, and what is left a password.
+	if strings.Contains(u.RawQuery+u.Fragment+u.Path, "@") {
 		return ""
 	}
 	host := strings.ToLower(u.Host)
 	switch u.Scheme {
-	case "https":
-		host = strings.TrimSuffix(host, ":443")
+	case "https", "http":
+	case "git":
+		host = strings.TrimSuffix(host, ":9418")
 	case "ssh":
-		host = strings.TrimSuffix(host, ":22")
-	case "http", "git":
+		host = strings.ToLower(u.Hostname())
 	default:
 		return ""
 	}
-	path := strings.ToLower(strings.Trim(u.Path, "/"))
-	if host == "www.github.com" {
-		host = "github.com"
-	}
-	if parts := strings.Split(path, "/"); host == "github.com" && len(parts) > 2 {
-		path = parts[0] + "/" + parts[1]
-	}
-	path = strings.TrimSuffix(path, ".git")
-	name := host + "/" + path
-	if len(name) > maxRepository || !repositoryForm.MatchString(name) || strings.Contains(name, "..") {
+	name := forge(host) + "/" + repositoryPath(forge(host), strings.ToLower(u.Path))
+	if len(name) > maxRepository || !repositoryForm.MatchString(name) || hasDots(name) {
 		return ""
 	}
 	return name
+}
+
+// withScheme makes an address of git@host:path and of host/path.
+func withScheme(s string) string {
+	s = strings.TrimPrefix(s, "git+")
+	m := scpLike.FindStringSubmatch(s)
+	if m == nil || m[1] == "" && portFirst.MatchString(m[3]) {
+		return "https://" + s
+	}
+	return "ssh://" + m[2] + "/" + m[3]
+}
+
+// forge gives a host without the ports that go without saying, and GitHub one name.
+func forge(host string) string {
+	for _, port := range []string{":443", ":80"} {
+		host = strings.TrimSuffix(host, port)
+	}
+	switch host {
+	case "www.github.com", "ssh.github.com":
+		return "github.com"
+	case "altssh.gitlab.com":
+		return "gitlab.com"
+	}
+	return host
+}
+
+// repositoryPath cuts a path after the repository.
+func repositoryPath(host, path string) string {
+	path, _, _ = strings.Cut(path, "/-/")
+	path = strings.Trim(path, "/")
+	if parts := strings.Split(path, "/"); (host == "github.com" || host == "bitbucket.org") && len(parts) > 2 {
+		path = parts[0] + "/" + parts[1]
+	}
+	return strings.TrimSuffix(path, ".git")
+}
+
+// hasDots reports whether a part of a name leads elsewhere.
+func hasDots(name string) bool {
+	if strings.Contains(name, "..") {
+		return true
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if part == "." {
+			return true
+		}
+	}
+	return false
 }
