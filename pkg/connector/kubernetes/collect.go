@@ -22,6 +22,8 @@ type source struct {
 	env        connector.Env
 	claims     *claimReader
 
+	// pulls are the image pull Secrets that the workloads of the last Collect name.
+	pulls []pullSecret
 	// target is what the cluster is; clusterID is the label of service keys.
 	target    string
 	clusterID string
@@ -87,6 +89,7 @@ func (s *source) Collect(ctx context.Context, req connector.Request, emit func(r
 		source: s, req: req, scope: newScope(req.Scope, s.namespaces, s.config.ExcludeNamespaces, s.chooses),
 		layout: newLayout(), done: map[string]bool{},
 	}
+	s.pulls = nil
 	refused := false
 	c.emit = func(r record.Record) error {
 		err := emit(r)
@@ -130,6 +133,7 @@ func (c *collection) collect(ctx context.Context) error {
 	if err := c.emitWorkloads(ctx, j); err != nil {
 		return err
 	}
+	c.pulls = c.findPulls(j)
 	defer c.writeNotes(j)
 	for _, family := range []func() error{
 		func() error { return c.emitSettings(ctx, j, all.settings) },

@@ -52,7 +52,7 @@ type codecs struct {
 // clientset would cost every start of the program.
 func newCodecs(kinds []kind) (*codecs, error) {
 	scheme := runtime.NewScheme()
-	scheme.AddKnownTypes(corev1.SchemeGroupVersion, &corev1.Namespace{})
+	scheme.AddKnownTypes(corev1.SchemeGroupVersion, &corev1.Namespace{}, &corev1.Secret{})
 	metav1.AddToGroupVersion(scheme, corev1.SchemeGroupVersion)
 	for _, k := range kinds {
 		if k.accept != asMetadata {

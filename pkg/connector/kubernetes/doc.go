@@ -44,6 +44,7 @@
 //	settings.go, secrets.go, managers.go, fieldset.go, allowlist.go
 //	                        what configures, who wrote which keys of it, and which
 //	                        labels and annotations count
+//	pullsecrets.go          credentials for pulling images, read only when asked for
 //	gitops.go, flux.go, helm.go, managedby.go
 //	                        what delivery tools applied, and what is theirs
 //

@@ -152,12 +152,16 @@ func reads(method, target string) bool {
 }
 
 // mayReadSecrets lets only lists of Secrets pass that ask for metadata and nothing
-// else, unless values are to be read. One Secret, or what lies below it, is never
-// asked for. Other paths are not its business.
+// else, unless values are to be read. One Secret is let through only where
+// PullSecrets asks for that one; what lies below it never is. Other paths are not its
+// business.
 func (g *gate) mayReadSecrets(req *http.Request, target string) bool {
 	parts := strings.Split(target, "/")
 	if !slices.Contains(parts, "secrets") {
 		return true
+	}
+	if path, ok := req.Context().Value(pullSecretKey{}).(string); ok {
+		return target == path && len(parts) == 7 && parts[5] == "secrets" && req.Method == http.MethodGet && req.URL.RawQuery == ""
 	}
 	list := target == "/api/v1/secrets" || len(parts) == 6 && strings.HasPrefix(target, "/api/v1/namespaces/") && parts[5] == "secrets"
 	if !list || req.Method != http.MethodGet || req.URL.Query().Has("watch") {

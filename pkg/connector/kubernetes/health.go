@@ -17,7 +17,7 @@ const lateData = time.Minute
 
 // Capabilities implements connector.Connector.
 func (s *source) Capabilities() connector.Capabilities {
-	values := "values of ConfigMaps and Secrets: only their metadata is asked for, and a copy that kubectl apply left in it is dropped unread"
+	values := "values of ConfigMaps and Secrets: only their metadata is asked for (but for image pull Secrets, with images.pull_secrets), and a copy that kubectl apply left in it is dropped unread"
 	if s.config.Fingerprints {
 		values = "values of ConfigMaps and Secrets into evidence: fingerprints are taken of them, as the config asks, and nothing else is kept"
 	}
@@ -25,7 +25,7 @@ func (s *source) Capabilities() connector.Capabilities {
 		values,
 		"who or what a role is bound to, and what it allows",
 		"values of environment variables, commands and arguments of containers",
-		"annotations, but for revision numbers, the time of a restart, the marks of delivery tools, and whether a few well-known ones changed",
+		"annotations, but for revision numbers, the time of a restart, the marks of delivery tools, those that name what was built (revision_keys, source_keys, version_keys), and whether a few well-known ones changed",
 		"logs of containers",
 		"the text of Events and of status messages beyond well-known words, image names and numbers",
 	}}

@@ -32,6 +32,8 @@ type job struct {
 	standing, copies int
 	// others are the uids of objects that were left out though they are there.
 	others []string
+	// pulls are the image pull Secrets that pods name.
+	pulls map[pulled]bool
 	// aside are the uids of ReplicaSets of which nothing is kept.
 	aside []types.UID
 	// templates reads the pod templates of this list.

@@ -794,3 +794,48 @@ func TestPodsThatRunDifferentDigestsTellNone(t *testing.T) {
 		}
 	}
 }
+
+// One Secret is let through only where PullSecrets asks for that one.
+func TestTheGateLetsOnePullSecretThrough(t *testing.T) {
+	g := &gate{requests: &requestLog{}, server: "https://server", next: roundTrip(func(*http.Request) (*http.Response, error) {
+		return &http.Response{Body: io.NopCloser(strings.NewReader(""))}, nil
+	})}
+	const login = "/api/v1/namespaces/a/secrets/login"
+	for _, test := range []struct {
+		allowed, method, path string
+		ok                    bool
+	}{
+		{login, "GET", login, true},
+		{"", "GET", login, false},
+		{login, "GET", "/api/v1/namespaces/a/secrets/other", false},
+		{login, "GET", "/api/v1/namespaces/b/secrets/login", false},
+		{login, "GET", login + "?watch=true", false},
+		{login, "PUT", login, false},
+		{login, "GET", "/api/v1/namespaces/a/secrets", false},
+		{"/api/v1/namespaces/a/secrets", "GET", "/api/v1/namespaces/a/secrets", false},
+		{login + "/status", "GET", login + "/status", false},
+	} {
+		ctx := t.Context()
+		if test.allowed != "" {
+			ctx = context.WithValue(ctx, pullSecretKey{}, test.allowed)
+		}
+		req, err := http.NewRequestWithContext(ctx, test.method, "https://server"+test.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := g.RoundTrip(req)
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		if (err == nil) != test.ok {
+			t.Errorf("%s %s, when %s was asked for: %v", test.method, test.path, test.allowed, err)
+		}
+	}
+}
+
+func TestARecordingGivesNoCredentials(t *testing.T) {
+	r := &recorded{&source{pulls: []pullSecret{{"shop", "login"}}}}
+	if configs, actions, notes, err := r.PullSecrets(t.Context()); len(configs)+len(actions) != 0 || len(notes) != 1 || err != nil {
+		t.Errorf("%d, %v, %v, %v", len(configs), actions, notes, err)
+	}
+}

@@ -45,6 +45,7 @@ func podKinds() []kind {
 
 func (c *collection) takePod(j *job, p *corev1.Pod) error {
 	j.pods = append(j.pods, c.cutPod(p))
+	j.takePulls(p)
 	return nil
 }
 
