@@ -220,10 +220,29 @@ func TestClosedSetsAgree(t *testing.T) {
 		"/deployment/started_basis":  {"evidence", "TimeBasis"},
 		"/deployment/finished_basis": {"evidence", "TimeBasis"},
 		"/signal/class":              {"record", "SignalClass"},
+
+		"/deployment/mapping/confidence":     {"evidence", "Confidence"},
+		"/deployment/mapping/method":         {"evidence", "Method"},
+		"/deployment/to/claims/*/kind":       {"record", "ClaimKind"},
+		"/commit/risks/*":                    {"record", "Risk"},
+		"/commit/size/categories/*/category": {"record", "Category"},
 	} {
 		if diff := cmp.Diff(constants(t, filepath.Join("../pkg", source[0]), source[1]), values(t, root, pointer)); diff != "" {
 			t.Errorf("%s and the constants of %s.%s differ: %s", pointer, source[0], source[1], diff)
 		}
+	}
+}
+
+// Each reason of a mapping can be said to people, each in other words.
+func TestEveryReasonHasWords(t *testing.T) {
+	root := evidenceSchema(t)
+	said := map[string]string{}
+	for _, code := range values(t, root, "/deployment/mapping/reasons/*/code") {
+		words := evidence.ReasonWords(code)
+		if words == "" || said[words] != "" {
+			t.Errorf("%s is said as %q, and so is %q", code, words, said[words])
+		}
+		said[words] = code
 	}
 }
 

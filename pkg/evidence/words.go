@@ -108,10 +108,15 @@ func (d *Deployment) attributed() bool {
 	return d.Mapping != nil && d.Mapping.Confidence != ConfidenceLow && d.Revision+d.PreviousRevision != ""
 }
 
-// noCommit says why the commit is not known; empty where it is, or where nobody
-// looked.
+// noCommit says why the commit is not known; empty where it is, where nobody looked,
+// and where the change brought no other image, so that nobody asks.
 func (d *Deployment) noCommit() string {
 	if d.Mapping == nil || d.attributed() {
+		return ""
+	}
+	switch d.Change {
+	case ChangeCreate, ChangeRollout, ChangeRollback:
+	default:
 		return ""
 	}
 	if words := ReasonWords(d.Mapping.Decisive().Code); words != "" {
@@ -136,7 +141,7 @@ func (d *Deployment) commits() string {
 		return fmt.Sprintf(", at commit %s (%s)", ShortCommit(d.Revision), m.Confidence)
 	}
 	back := ""
-	if d.ChangeRange != nil && d.ChangeRange.Rollback {
+	if d.ChangeRange != nil && d.ChangeRange.Rollback && d.Change != ChangeRollback {
 		back = "back "
 	}
 	return fmt.Sprintf(", %sfrom commit %s to %s (%s%s)",
