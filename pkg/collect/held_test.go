@@ -1,0 +1,190 @@
+package collect
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/rcactl/rcactl/pkg/cursor"
+	"github.com/rcactl/rcactl/pkg/evidence"
+	"github.com/rcactl/rcactl/pkg/record"
+	"github.com/rcactl/rcactl/pkg/redact"
+	"github.com/rcactl/rcactl/pkg/window"
+)
+
+func testRedactor(t *testing.T, identifiers string) *redact.Redactor {
+	t.Helper()
+	key, err := redact.NewKey([]byte("a key of more than thirty-two bytes, for a test"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy := redact.DefaultPolicy()
+	policy.Identifiers = identifiers
+	r, err := redact.Compile(policy, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// testSieve lets commits of an hour through, and counts what it writes.
+func testSieve(t *testing.T, k known, written *int) *sieve {
+	t.Helper()
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	return (&sieve{
+		source: "scribe", redact: testRedactor(t, redact.Keep), log: slog.New(slog.DiscardHandler), limits: Limits{}.orDefaults(), room: roomFor(1), known: k,
+		reach:   map[string]window.Window{record.StreamCommits: {Start: at, End: at.Add(time.Hour)}},
+		toldNow: func(string) bool { return true },
+		write:   func(redact.Redacted) error { *written++; return nil },
+	}).open()
+}
+
+func testCommit(n int) record.BranchCommit {
+	return record.BranchCommit{DefaultBranch: true, Commit: record.Commit{
+		Repository: "github.com/acme/shop", SHA: fmt.Sprintf("%040x", n), Committed: time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC),
+	}}
+}
+
+// What there is no room for is written at once, counted, and no less.
+func TestWhatCannotWaitIsWrittenAtOnce(t *testing.T) {
+	for name, r := range map[string]room{"events": {events: 3, bytes: 1 << 30}, "bytes": {events: 100, bytes: 4000}} {
+		written := 0
+		s := testSieve(t, known{}, &written)
+		s.room = r
+		for n := range 10 {
+			if err := s.emit(testCommit(n)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(s.held.events) != 3 || s.tallies.early != 7 || written != 7 {
+			t.Errorf("%s: %d wait, %d early, %d written", name, len(s.held.events), s.tallies.early, written)
+		}
+		h := s.release()
+		if err := s.let(h.events, h.streams, func(int, evidence.Event) bool { return true }); err != nil || written != 10 || s.close().events != 10 {
+			t.Errorf("%s: %d written, %v", name, written, err)
+		}
+	}
+	if r := roomFor(4); r.events != maxHeldEvents/4 || r.bytes != maxHeldBytes/4 {
+		t.Errorf("the share is %+v", r)
+	}
+}
+
+// What is told twice in a run waits once, and is not known by waiting.
+func TestWhatWaitsIsNotKnown(t *testing.T) {
+	written := 0
+	s := testSieve(t, known{}, &written)
+	for range 3 {
+		if err := s.emit(testCommit(1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h := s.release()
+	if len(h.events) != 1 || s.tallies.repeated != 2 || written != 0 {
+		t.Fatalf("%d wait, %d repeated, %d written", len(h.events), s.tallies.repeated, written)
+	}
+	if s.close(); s.emit(testCommit(2)) == nil {
+		t.Error("a closed sieve took a record")
+	}
+	if err := s.let(h.events, h.streams, func(int, evidence.Event) bool { return true }); err != nil || written != 1 {
+		t.Errorf("%d written, %v", written, err)
+	}
+	again := testSieve(t, known{seen: s.tallies.found}, &written)
+	if err := again.emit(testCommit(1)); err != nil {
+		t.Fatal(err)
+	}
+	h = again.release()
+	if err := again.let(h.events, h.streams, func(int, evidence.Event) bool { return true }); err != nil || written != 1 || again.tallies.repeated != 1 {
+		t.Errorf("%d written, %d repeated, %v", written, again.tallies.repeated, err)
+	}
+}
+
+// The ids of a hashed policy are known as well.
+func TestWhatNobodyCanTellMoreOfIsNotHeld(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC)
+	event := func(change func(*evidence.Deployment)) evidence.Event {
+		e := evidence.Event{
+			Schema: evidence.Schema, ID: "ev1:0123456789abcdef0123456789abcdef", Kind: evidence.KindDeployment, Time: at, Severity: evidence.SeverityInfo,
+			Deployment: &evidence.Deployment{
+				Change: evidence.ChangeRollout, Workload: "Deployment", Status: evidence.StatusComplete, From: &evidence.Template{}, To: &evidence.Template{},
+				Revision:    fmt.Sprintf("%040x", 1),
+				Mapping:     &evidence.Mapping{Confidence: evidence.ConfidenceHigh},
+				ChangeRange: &evidence.ChangeRange{Status: "ahead"},
+			},
+		}
+		change(e.Deployment)
+		return e
+	}
+	for name, tt := range map[string]struct {
+		told func(*evidence.Deployment)
+		now  func(*evidence.Deployment)
+		held bool
+	}{
+		"all was told":            {func(*evidence.Deployment) {}, func(*evidence.Deployment) {}, false},
+		"another status":          {func(*evidence.Deployment) {}, func(d *evidence.Deployment) { d.Status = evidence.StatusFailed }, true},
+		"superseded":              {func(*evidence.Deployment) {}, func(d *evidence.Deployment) { d.Status = evidence.StatusSuperseded }, false},
+		"the range was not known": {func(d *evidence.Deployment) { d.ChangeRange = nil }, func(*evidence.Deployment) {}, true},
+		"there is nothing before": {func(d *evidence.Deployment) { d.ChangeRange = nil }, func(d *evidence.Deployment) { d.From = nil }, false},
+		"it was medium":           {func(d *evidence.Deployment) { d.Mapping.Confidence = evidence.ConfidenceMedium }, func(*evidence.Deployment) {}, true},
+		"it was not tied":         {func(d *evidence.Deployment) { d.Mapping = nil }, func(*evidence.Deployment) {}, true},
+		"it can tell of another":  {func(*evidence.Deployment) {}, func(d *evidence.Deployment) { d.Environment = &evidence.Environment{} }, true},
+	} {
+		for _, identifiers := range []string{redact.Keep, redact.Hash} {
+			written := 0
+			before := testSieve(t, known{}, &written)
+			before.redact = testRedactor(t, identifiers)
+			e := event(tt.told)
+			e.ID = before.redact.EventID(e.ID)
+			before.remember(newsOf(e))
+			s := testSieve(t, known{told: before.tallies.told}, &written)
+			s.redact = before.redact
+			e = event(tt.now)
+			e.Deployment.Mapping, e.Deployment.Revision, e.Deployment.ChangeRange = nil, "", nil // not correlated yet
+			if err := s.take(record.StreamWorkloads, e); err != nil {
+				t.Fatal(err)
+			}
+			if held := len(s.held.events) == 1; held != tt.held || s.tallies.repeated == 1 == tt.held {
+				t.Errorf("%s, %s: held %v", name, identifiers, held)
+			}
+			// What was told is remembered by the run after, as deeply as before.
+			if last, _ := s.last(s.foresee(e).tie); !tt.held && !bytes.Equal(last[:], tieOf(before, e)) {
+				t.Errorf("%s, %s: the tie is forgotten", name, identifiers)
+			}
+		}
+	}
+}
+
+func tieOf(s *sieve, e evidence.Event) []byte {
+	last, _ := s.last(s.foresee(e).tie)
+	return last[:]
+}
+
+// A tie never gets poorer by being told of again.
+func TestATieIsRememberedAtItsDeepest(t *testing.T) {
+	mapped := func(revision string, confidence evidence.Confidence) news {
+		return newsOf(evidence.Event{ID: "ev1:a", Kind: evidence.KindDeployment, Deployment: &evidence.Deployment{
+			Status: evidence.StatusComplete, Revision: revision, Mapping: &evidence.Mapping{Confidence: confidence},
+		}})
+	}
+	written := 0
+	s := testSieve(t, known{told: &cursor.Told{}}, &written)
+	for i, step := range []struct {
+		n     news
+		known bool
+	}{
+		{mapped("a", evidence.ConfidenceMedium), false},
+		{mapped("a", evidence.ConfidenceMedium), true},
+		{mapped("b", evidence.ConfidenceMedium), false},
+		{mapped("b", evidence.ConfidenceHigh), false},
+		{mapped("a", evidence.ConfidenceMedium), true},
+		{mapped("", evidence.ConfidenceLow), true},
+		{mapped("b", evidence.ConfidenceHigh), true},
+		{mapped("c", evidence.ConfidenceHigh), false},
+	} {
+		if got := s.isKnown(step.n); got != step.known {
+			t.Errorf("step %d: known %v", i, got)
+		}
+		s.remember(step.n)
+	}
+}
