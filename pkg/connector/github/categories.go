@@ -38,7 +38,7 @@ func builtinRules() []CategoryRule {
 		{record.CategoryInfrastructure, append(pipelineFiles(),
 			"*.tf", "*.tfvars", "*.tf.json", "*.hcl", "*.bicep", "*.nomad", "Dockerfile*", "*.dockerfile", "*.Dockerfile", "Containerfile*", ".dockerignore",
 			"docker-compose*.yml", "docker-compose*.yaml", "compose.yml", "compose.yaml", "compose.*.yml", "compose.*.yaml", "docker-bake.hcl",
-			"Chart.yaml", "kustomization.yaml", "kustomization.yml", "helmfile*.yaml", "skaffold.yaml", "Tiltfile", "Procfile", "fly.toml", "app.yaml",
+			"Chart.yaml", "kustomization.yaml", "kustomization.yml", "helmfile*.yaml", "skaffold.yaml", "Tiltfile", "Procfile", "fly.toml",
 			"serverless.yml", "serverless.yaml", "cdk.json", "Pulumi*.yaml", "template.yaml", "samconfig.toml", "ansible.cfg", "Vagrantfile",
 			"**/charts/**/*.yaml", "**/charts/**/*.yml", "**/charts/**/*.tpl", "**/helm/**/*.yaml", "**/helm/**/*.yml", "**/helm/**/*.tpl",
 			"**/k8s/**/*.yaml", "**/k8s/**/*.yml", "**/kubernetes/**/*.yaml", "**/kubernetes/**/*.yml", "**/manifests/**/*.yaml", "**/manifests/**/*.yml",

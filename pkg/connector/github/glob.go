@@ -40,7 +40,10 @@ func parseGlob(pattern string) (glob, error) {
 		parts = append([]string{"**"}, parts...)
 	}
 	if below {
-		parts = append(parts, "**", "*")
+		parts = append(parts, "**")
+	}
+	if parts[len(parts)-1] == "**" {
+		parts = append(parts, "*") // what is below a folder is not the folder
 	}
 	if len(parts) > maxGlobParts {
 		return glob{}, errGlobLarge

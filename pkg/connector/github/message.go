@@ -89,9 +89,9 @@ func readMessage(text string) message {
 		m.issues = numbers(m.issues, n[1])
 	}
 	m.issues = slices.DeleteFunc(m.issues, func(n int64) bool { return slices.Contains(m.pulls, n) })
-	slices.Sort(m.issues)
-	m.issues = slices.Compact(m.issues)
-	m.issues = m.issues[:min(len(m.issues), maxNumbers)]
+	if m.issues = pullNumbers(m.issues); len(m.issues) > maxNumbers {
+		m.issues = m.issues[:maxNumbers]
+	}
 	return m
 }
 

@@ -177,6 +177,9 @@ func readSummary(text []byte, repository, sha string) (record.Commit, bool) {
 // pullNumbers gives the numbers, sorted and each once.
 func pullNumbers(lists ...[]int64) []int64 {
 	all := slices.Concat(lists...)
+	if len(all) == 0 {
+		return nil
+	}
 	slices.Sort(all)
 	return slices.Compact(all)
 }
