@@ -2,6 +2,7 @@ package correlate
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 
@@ -15,21 +16,42 @@ const maxCommits = 10_000
 // carried says which deployments brought a commit or pull request: the first ones,
 // and how many more.
 type carried struct {
-	by   []evidence.CarriedBy
+	by   []carrier
 	more int32
 }
 
+// carrier is a deployment, twice its place, and one more where it went back.
+type carrier int32
+
 // add keeps a deployment. Deployments come oldest first, so that the same event told
 // twice comes twice in a row.
-func (c *carried) add(e *evidence.Event, back bool) {
-	if n := len(c.by); n > 0 && c.by[n-1].ID == e.ID {
+func (c *correlation) add(to *carried, at int, back bool) {
+	if n := len(to.by); n > 0 && c.event(to.by[n-1]).ID == c.event(carrier(2*at)).ID { //nolint:gosec // deployments are bounded far below
 		return
 	}
-	if len(c.by) == maxListed {
-		c.more++
+	if len(to.by) == maxListed {
+		to.more++
 		return
 	}
-	c.by = append(c.by, evidence.CarriedBy{ID: e.ID, Time: e.Time, ServiceKey: e.ServiceKey, TakenBack: back})
+	by := carrier(2 * at) //nolint:gosec // as above
+	if back {
+		by++
+	}
+	to.by = append(to.by, by)
+}
+
+func (c *correlation) event(by carrier) *evidence.Event {
+	return &c.in.Events[c.deployments[by/2].event]
+}
+
+// list writes out which deployments they were.
+func (c *correlation) list(by []carrier) []evidence.CarriedBy {
+	out := make([]evidence.CarriedBy, len(by))
+	for i, b := range by {
+		e := c.event(b)
+		out[i] = evidence.CarriedBy{ID: e.ID, Time: e.Time, ServiceKey: e.ServiceKey, TakenBack: b%2 == 1}
+	}
+	return out
 }
 
 // carry writes down for each commit and pull request which deployments carried it,
@@ -38,9 +60,8 @@ func (c *correlation) carry() {
 	commits := map[*repository][]carried{}
 	pulls := map[int32]*carried{}
 	for i := range c.deployments {
-		d := &c.deployments[i]
-		if d.revision != "" {
-			c.carriedBy(d, commits, pulls)
+		if c.deployments[i].revision != "" {
+			c.carriedBy(i, commits, pulls)
 		}
 	}
 	for r, list := range commits {
@@ -56,33 +77,28 @@ func (c *correlation) carry() {
 
 // carriedBy adds a deployment to what it carried: what lies between its commits, or,
 // where that is not known, the commit that it brought.
-func (c *correlation) carriedBy(d *deployment, commits map[*repository][]carried, pulls map[int32]*carried) {
-	e, r := &c.in.Events[d.event], c.repo(d.repository)
-	if commits[r] == nil {
+func (c *correlation) carriedBy(i int, commits map[*repository][]carried, pulls map[int32]*carried) {
+	d := &c.deployments[i]
+	r := c.repo(d.repository)
+	var nodes []int32
+	var numbers []int64
+	back := false
+	if d.between != nil && d.between.known {
+		nodes, numbers, back = d.between.nodes, d.between.pulls, d.between.backOut
+	} else if change := c.in.Events[d.event].Deployment; !rolledOut(change) && change.Change != evidence.ChangeApply {
+		return
+	} else if at, ok := r.commits[d.revision]; ok {
+		nodes, numbers = []int32{at}, distinct(r.pullsOf(d.revision, &r.nodes[at], nil), math.MinInt64)
+	}
+	if len(nodes) > 0 && commits[r] == nil {
 		commits[r] = make([]carried, len(r.nodes))
 	}
-	shas, numbers, back := []string{d.revision}, []int64(nil), false
-	if d.between != nil && d.between.known {
-		shas, numbers, back = d.between.commits, d.between.body.PullRequests, d.between.backOut
-	} else if !rolledOut(e.Deployment) && e.Deployment.Change != evidence.ChangeApply {
-		return
-	}
-	for _, sha := range shas {
-		if at, ok := r.commits[sha]; ok {
-			commits[r][at].add(e, back)
-		}
-	}
-	if numbers == nil {
-		for _, sha := range shas {
-			for _, at := range r.pulls[sha] {
-				pullOf(pulls, at).add(e, back)
-			}
-		}
-		return
+	for _, at := range nodes {
+		c.add(&commits[r][at], i, back)
 	}
 	for _, n := range numbers {
 		for _, at := range r.pullNumbers[n] {
-			pullOf(pulls, at).add(e, back)
+			c.add(pullOf(pulls, at), i, back)
 		}
 	}
 }
@@ -97,17 +113,20 @@ func pullOf(pulls map[int32]*carried, at int32) *carried {
 }
 
 func (c *correlation) writeCommits(r *repository, list []carried) {
+	// Commits that lie side by side were mostly carried by the same deployments.
+	var last []carrier
+	var written []evidence.CarriedBy
 	for at := range list {
-		if len(list[at].by) == 0 {
+		if len(list[at].by) == 0 || r.nodes[at].event < 0 {
 			continue
+		}
+		if written == nil || !slices.Equal(list[at].by, last) {
+			last, written = list[at].by, c.list(list[at].by)
 		}
 		for i := int32(at); i >= 0; i = r.nodes[i].next {
 			event := r.nodes[i].event
-			if event < 0 {
-				break
-			}
 			body := *c.in.Events[event].Commit
-			body.Deployments, body.DeploymentsMore = list[at].by, list[at].more
+			body.Deployments, body.DeploymentsMore = written, list[at].more
 			c.out.Events[event].Commit = &body
 		}
 	}
@@ -118,7 +137,7 @@ func (c *correlation) writePull(at int32, p *evidence.PullRequest, by *carried) 
 		return
 	}
 	body := *p
-	body.Deployments, body.DeploymentsMore = by.by, by.more
+	body.Deployments, body.DeploymentsMore = c.list(by.by), by.more
 	c.out.Events[at].PullRequest = &body
 }
 

@@ -28,6 +28,8 @@ const (
 type span struct {
 	body    evidence.ChangeRange
 	commits []string // all that are known, oldest first
+	nodes   []int32  // the same, those of which anything is known
+	pulls   []int64  // sorted
 	backOut bool     // they were taken back
 	known   bool     // the status is
 }
@@ -250,30 +252,20 @@ func (s *span) describe(r *repository, pulls []int64) {
 	b := &s.body
 	var authors, risks []string
 	pulls = slices.Clone(pulls)
+	s.nodes = make([]int32, 0, len(s.commits))
 	for _, sha := range s.commits {
-		n := r.find(sha)
-		if n == nil {
+		at, ok := r.commits[sha]
+		if !ok {
 			continue
 		}
-		if c := n.body; c != nil {
-			if c.Author != nil && !c.Author.Bot {
-				authors = append(authors, c.Author.Pseudonym)
-			}
-			risks, pulls = append(risks, c.Risks...), append(pulls, c.PullRequests...)
-		} else if c := n.answer; c != nil {
-			if !c.Author.Bot {
-				authors = append(authors, c.Author.Pseudonym)
-			}
-			for _, k := range c.Risks {
-				risks = append(risks, string(k))
-			}
-			pulls = append(pulls, c.PullRequests...)
-		}
-		for _, i := range r.pulls[sha] {
-			pulls = append(pulls, r.pullEvents[i])
-		}
+		n := &r.nodes[at]
+		s.nodes = append(s.nodes, at)
+		authors = append(authors, n.author())
+		risks = n.risks(risks)
+		pulls = r.pullsOf(sha, n, pulls)
 	}
-	b.Authors, b.Risks, b.PullRequests = distinct(authors, ""), distinct(risks, ""), distinct(pulls, math.MinInt64)
+	s.pulls = distinct(pulls, math.MinInt64)
+	b.Authors, b.Risks, b.PullRequests = first(distinct(authors, "")), first(distinct(risks, "")), first(s.pulls)
 	listed := s.commits
 	if more := len(listed) - maxListed; more > 0 {
 		listed = listed[more:]       // those that are nearest to what runs, or ran
@@ -282,8 +274,49 @@ func (s *span) describe(r *repository, pulls []int64) {
 	b.Commits = slices.Clip(listed)
 }
 
-// distinct gives what is in a list, sorted, each once, without one that says
-// nothing, and not more than is listed.
+// author is who wrote a commit; empty for a program, or when it is not known.
+func (n *node) author() string {
+	if n.body != nil && n.body.Author != nil {
+		if n.body.Author.Bot {
+			return ""
+		}
+		return n.body.Author.Pseudonym
+	}
+	if n.answer != nil && !n.answer.Author.Bot {
+		return n.answer.Author.Pseudonym
+	}
+	return ""
+}
+
+// risks adds the marks of a commit.
+func (n *node) risks(to []string) []string {
+	if n.body != nil {
+		to = append(to, n.body.Risks...)
+	}
+	if n.answer != nil {
+		for _, k := range n.answer.Risks {
+			to = append(to, string(k))
+		}
+	}
+	return to
+}
+
+// pullsOf adds the pull requests that brought a commit: those that its message names
+// as merged, and those that it is the merge of.
+func (r *repository) pullsOf(sha string, n *node, to []int64) []int64 {
+	if n.body != nil {
+		to = append(to, n.body.PullRequests...)
+	}
+	if n.answer != nil {
+		to = append(to, n.answer.PullRequests...)
+	}
+	for _, at := range r.pulls[sha] {
+		to = append(to, r.pullEvents[at])
+	}
+	return to
+}
+
+// distinct gives what is in a list, sorted, each once, without one that says nothing.
 func distinct[T cmp.Ordered](list []T, nothing T) []T {
 	slices.Sort(list)
 	list = slices.Compact(list)
@@ -291,5 +324,8 @@ func distinct[T cmp.Ordered](list []T, nothing T) []T {
 	if len(list) == 0 {
 		return nil
 	}
-	return slices.Clip(list[:min(len(list), maxListed)])
+	return slices.Clip(list)
 }
+
+// first gives as many as are listed.
+func first[T any](list []T) []T { return list[:min(len(list), maxListed):min(len(list), maxListed)] }

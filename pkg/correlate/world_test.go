@@ -68,17 +68,22 @@ func label(revision string) record.ImageClaim {
 // unlabelled images were read, and say nothing.
 func unlabelled() []correlate.Image { return []correlate.Image{labelled(1), labelled(2)} }
 
-// commit is the event of the n-th commit, made n minutes after ten.
+// made is when the n-th commit was.
+func made(n int) time.Time { return noon().Add(-2*time.Hour + time.Duration(n)*10*time.Second) }
+
+// author is who wrote it.
+func author(n int) string { return "user:" + strings.Repeat("a", 25) + string(rune('a'+n%20)) }
+
+// commit is the event of the n-th commit.
 func commit(n int, change func(*evidence.Commit)) evidence.Event {
-	made := noon().Add(-2*time.Hour + time.Duration(n)*time.Minute)
 	e := evidence.Event{
-		Schema: evidence.Schema, ID: id("commit", n), Kind: evidence.KindCommit, Time: made,
+		Schema: evidence.Schema, ID: id("commit", n), Kind: evidence.KindCommit, Time: made(n),
 		Source:   evidence.Source{Connector: "github", Stream: "commits", Object: evidence.Object{Kind: "Commit", Name: sha(n)[:12]}},
 		Severity: evidence.SeverityInfo,
 		Commit: &evidence.Commit{
 			Repository: shop, SHA: sha(n), Parents: []string{sha(n - 1)}, DefaultBranch: true,
-			Author: &evidence.Person{Pseudonym: "user:" + strings.Repeat("a", 25) + string(rune('a'+n%20))},
-			Size:   &evidence.Size{Additions: 3, Files: 2, Categories: []evidence.Category{{Category: "code", Files: 2}}},
+			Author: &evidence.Person{Pseudonym: author(n), Bot: n%7 == 0}, PullRequests: []int64{int64(100 + n)},
+			Size: &evidence.Size{Additions: 3, Files: 2, Categories: []evidence.Category{{Category: "code", Files: 2}}},
 		},
 	}
 	if change != nil {
@@ -156,8 +161,8 @@ func line(first, last int) *history { return &history{first: first, last: last} 
 
 func (h *history) commit(n int) record.Commit {
 	return record.Commit{
-		Repository: shop, SHA: sha(n), Parents: []string{sha(n - 1)}, Committed: noon().Add(-2*time.Hour + time.Duration(n)*time.Minute),
-		Author: record.Person{Pseudonym: "user:" + strings.Repeat("b", 25) + string(rune('a'+n%20)), Bot: n%7 == 0},
+		Repository: shop, SHA: sha(n), Parents: []string{sha(n - 1)}, Committed: made(n),
+		Author:   record.Person{Pseudonym: author(n), Bot: n%7 == 0},
 		Detailed: true, Files: 2, Categories: []record.CategoryCount{{Category: record.CategoryCode, Files: 2}},
 		PullRequests: []int64{int64(100 + n)},
 	}
@@ -282,7 +287,7 @@ func check(t testing.TB, out correlate.Output) {
 		}
 		sum := base(t, m.Method)
 		for _, r := range m.Reasons {
-			sum += int(r.Delta*100 + 1000.5) - 1000
+			sum += int(r.Delta*100+1000.5) - 1000
 		}
 		if sum != score {
 			t.Errorf("%s: method %s with the reasons %v adds up to %d, and the score is %d", e.ID, m.Method, m.Reasons, sum, score)
