@@ -136,7 +136,7 @@ func TestTheNumberOfImagesIsBounded(t *testing.T) {
 	}
 	r := mustReader(t, o)
 	for i, got := range append(r.Read(t.Context(), asks[:2]), r.Read(t.Context(), asks[2:])...) {
-		if got.Unread != (i >= 3) || got.Unread && got.Reason != "not asked: more than 3 images in this run" {
+		if got.Unread != (i >= 3) || got.Unread && got.Reason != "more than 3 images in this run" {
 			t.Errorf("%d: %+v", i, got)
 		}
 	}

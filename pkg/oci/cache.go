@@ -47,7 +47,7 @@ func (c cache) put(digest string, k kept) {
 	if c.store == nil || digest == "" {
 		return
 	}
-	k.Image, k.Digest, k.ByTag, k.Tag = "", "", false, ""
+	k.Image, k.Digest, k.ByTag = "", "", false
 	if value, err := json.Marshal(k); err == nil {
 		c.store.Put(c.key("image", digest), value)
 	}

@@ -225,9 +225,6 @@ func (j *job) finish(k kept, byTag bool) {
 	if j.ask.Digest != "" {
 		m.Digest = j.ask.Digest
 	}
-	if byTag {
-		m.Tag = j.ref.tag
-	}
 	j.answer.Metadata, j.done = m, true
 }
 

@@ -41,9 +41,6 @@ type ImageMetadata struct {
 	// ByTag says that no digest was known and the tag was asked instead, which may
 	// have moved since.
 	ByTag bool `json:"by_tag,omitempty"`
-	// Tag is the tag that was asked when ByTag, so that two tags of one image stay
-	// apart where no digest is known.
-	Tag string `json:"tag,omitempty"`
 	// Created is the time in the image's config; often zero or the epoch in
 	// reproducible builds.
 	Created time.Time `json:"created,omitzero"`
