@@ -215,7 +215,7 @@ func (r *Reader) Read(ctx context.Context, asks []Ask) []Answer {
 func (r *Reader) Actions() []Action { return r.wire.actions() }
 
 func (j *job) unread(reason string) {
-	j.answer.Unread, j.answer.Reason, j.done = true, "not asked: "+reason, true
+	j.answer.Unread, j.answer.Reason, j.done = true, reason, true
 }
 
 // finish fills in the answer.
