@@ -3,6 +3,7 @@ package github
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rcactl/rcactl/pkg/connector"
@@ -89,6 +90,15 @@ func (c *Config) describeRepositories(env connector.Env, at endpoint) string {
 	return said
 }
 
+// Set implements connector.Setter: --repository names the repositories.
+func (c *Config) Set(key string, values ...string) bool {
+	if key != "repositories" || len(values) == 0 {
+		return false
+	}
+	c.Repositories = slices.Clone(values)
+	return true
+}
+
 // Pin implements connector.Pinner: it writes down the variable that holds the token.
 // The host was written down when it was found. Repositories stay open: those that
 // other sources name.
@@ -111,4 +121,5 @@ var (
 	_ connector.Describer = (*Config)(nil)
 	_ connector.Pinner    = (*Config)(nil)
 	_ connector.Follower  = (*Config)(nil)
+	_ connector.Setter    = (*Config)(nil)
 )
