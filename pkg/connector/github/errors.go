@@ -239,13 +239,13 @@ func missingGrants(err error) []connector.Grant {
 	if !errors.As(err, &answer) || answer.status != http.StatusForbidden {
 		return nil
 	}
+	if len(answer.permissions) == 0 {
+		return nil
+	}
 	var grants []connector.Grant
-	for _, set := range answer.permissions {
-		for name := range strings.SplitSeq(set, " and ") {
-			name, _, _ = strings.Cut(name, ":")
-			grants = append(grants, grant(name))
-		}
-		break // the first set is enough
+	for name := range strings.SplitSeq(answer.permissions[0], " and ") { // the first set is enough
+		name, _, _ = strings.Cut(name, ":")
+		grants = append(grants, grant(name))
 	}
 	return grants
 }

@@ -102,13 +102,22 @@ func parseRemotes(text string) []remote {
 		if name == "" || !ok || !strings.EqualFold(strings.TrimSpace(key), "url") || len(remotes) >= maxFolders {
 			continue
 		}
-		value = strings.TrimSpace(value)
-		if i := strings.IndexAny(value, "#;"); i > 0 && !strings.HasPrefix(value, `"`) {
-			value = strings.TrimSpace(value[:i])
-		}
-		remotes = append(remotes, remote{name, strings.Trim(value, `"`)})
+		remotes = append(remotes, remote{name, unquoted(strings.TrimSpace(value))})
 	}
 	return remotes
+}
+
+// unquoted gives a value of a git config without its quotes and without what stands
+// behind it.
+func unquoted(value string) string {
+	if rest, ok := strings.CutPrefix(value, `"`); ok {
+		value, _, _ = strings.Cut(rest, `"`)
+		return value
+	}
+	if i := strings.IndexAny(value, "#;"); i >= 0 {
+		value = value[:i]
+	}
+	return strings.TrimSpace(value)
 }
 
 // remoteOf chooses the remote of a host: upstream before github before origin, as

@@ -139,6 +139,9 @@ func (c *client) fetch(ctx context.Context, req *http.Request, at *url.URL, path
 			}
 			return resp, nil
 		}
+		if wait == 0 {
+			continue // admit waits
+		}
 		if err := c.sleep(ctx, wait); err != nil {
 			return nil, err
 		}
