@@ -29,7 +29,6 @@ type pendingCommit struct {
 	committed time.Time
 	branches  []*branchLook
 	err       error
-	stopped   bool
 }
 
 // branchLook is a branch that is read.
@@ -230,7 +229,7 @@ func (b *branchLook) meet(l *look, r *repository, met map[string]*pendingCommit)
 func (s *source) settleCommits(l *look, r *repository) {
 	p := r.part(record.StreamCommits)
 	for _, m := range r.pending {
-		if m.err != nil || m.stopped {
+		if m.err != nil {
 			p.fail(m.err)
 			for _, b := range m.branches {
 				b.held = true

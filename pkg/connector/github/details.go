@@ -3,72 +3,38 @@ package github
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/url"
-	"sync/atomic"
 
 	"github.com/rcactl/rcactl/pkg/connector"
 	"github.com/rcactl/rcactl/pkg/record"
 )
 
-// errLeft is given for those that were not asked for after a request was stopped.
-var errLeft = errors.New("it was not asked for")
-
-// detailAll asks for the details of what is pending, the oldest first, and stops when
-// it must: what comes after the first that was stopped is left to the next run, so
-// that equal runs tell equal commits.
+// detailAll asks for the details of what is pending, the oldest first. How many there
+// is room for is decided before, so that equal runs tell equal commits; what GitHub's
+// own limits or the time cut off is left to the next run.
 func (s *source) detailAll(ctx context.Context, repos []*repository) {
 	type one struct {
 		r *repository
 		m *pendingCommit
 	}
-	var all []one
+	var missing []one
 	for _, r := range repos {
 		for _, m := range r.pending {
-			all = append(all, one{r, m})
+			var ok bool
+			if m.Commit, ok = s.kept(r.name, m.sha); !ok {
+				missing = append(missing, one{r, m})
+			}
 		}
 	}
-	var stop atomic.Bool
-	sideBySide(len(all), func(i int) {
-		r, m := all[i].r, all[i].m
-		if known, ok := s.kept(r.name, m.sha); ok {
-			m.Commit = known
-			return
-		}
-		if stop.Load() {
-			m.stopped, m.err = true, errLeft
-			return
-		}
-		if s.spent() {
-			m.err = connector.Errorf(connector.ClassBound, nil,
-				"nine tenths of max_requests (%d) were spent; the next run goes on from there, or raise it", s.cfg.MaxRequests)
-		} else {
-			m.Commit, m.err = s.detail(ctx, r, "commits/"+m.sha, m.sha, "what a commit touched")
-		}
-		if m.err != nil && (isStopped(m.err) || s.spent() || ctx.Err() != nil) {
-			m.stopped = true
-			stop.Store(true)
-		}
+	room := min(max(s.cfg.MaxRequests-s.cfg.MaxRequests/10-s.client.requests(), 0), len(missing))
+	for _, o := range missing[room:] {
+		o.m.err = connector.Errorf(connector.ClassBound, nil,
+			"nine tenths of max_requests (%d) were spent, the rest is for looking up deployments; the next run goes on from there, or raise it", s.cfg.MaxRequests)
+	}
+	sideBySide(room, func(i int) {
+		r, m := missing[i].r, missing[i].m
+		m.Commit, m.err = s.detail(ctx, r, "commits/"+m.sha, m.sha, "what a commit touched")
 	})
-	var first error
-	for _, o := range all {
-		if first == nil && o.m.stopped && !errors.Is(o.m.err, errLeft) {
-			first = o.m.err
-		}
-	}
-	behind := false
-	for _, o := range all {
-		behind = behind || o.m.stopped
-		if behind {
-			o.m.stopped, o.m.err = true, first
-		}
-	}
-}
-
-// spent reports whether no more requests are to be spent on details: a tenth is left
-// for what a deployment has to be looked up with.
-func (s *source) spent() bool {
-	return s.client.requests() >= s.cfg.MaxRequests-s.cfg.MaxRequests/10
 }
 
 // kept gives the summary of a commit that the store has.
