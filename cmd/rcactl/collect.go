@@ -294,7 +294,7 @@ func printCoverage(p *printer, out collect.Outcome, more ...string) {
 		}
 	}
 	if c := out.Statement.Predicate.Correlation; c != nil && len(c.Notes) > 0 {
-		short = append(short, "commits of deployments: "+strings.Join(c.Notes, "; "))
+		short = append(short, "commits: "+strings.Join(c.Notes, "; "))
 	}
 	if n := len(out.Routine); n > 0 {
 		notes = append(notes, fmt.Sprintf("And what no run like this one knows: %s in rcactl manifest show", plural(int64(n), "note")))

@@ -19,7 +19,7 @@ import (
 
 // applyImages sets by the flags which registries may be asked. Beside a recording
 // none is, unless a flag names it.
-func (f *setupFlags) applyImages(cfg *config.Config) error {
+func (f *setupFlags) applyImages(sys *System, cfg *config.Config) error {
 	for _, registry := range f.registries {
 		if !config.IsRegistry(registry) {
 			return fail(exitUsage, fmt.Errorf("--registry %s: not a registry", registry), "write a host, or a host and the beginning of a repository, in lower case: ghcr.io, ghcr.io/acme")
@@ -32,20 +32,20 @@ func (f *setupFlags) applyImages(cfg *config.Config) error {
 		cfg.Images.Read = false
 	case len(f.registries) > 0:
 		cfg.Images.Read = true
+		all := append(allowedRegistries(sys, cfg), f.registries...)
+		slices.Sort(all)
+		cfg.Images.Registries = slices.Compact(all)
 	}
 	return nil
 }
 
-// allowedRegistries are those that may be asked, sorted: those of the config, or those
-// that this machine has a login for, and those of the flags.
-func (f *setupFlags) allowedRegistries(sys *System, cfg *config.Config) []string {
-	allowed := slices.Clone(cfg.Images.Registries)
-	if len(allowed) == 0 {
-		allowed = logins(sys.dockerConfig())
+// allowedRegistries are those that may be asked: those of the config, else those
+// that this machine has a login for.
+func allowedRegistries(sys *System, cfg *config.Config) []string {
+	if len(cfg.Images.Registries) > 0 {
+		return slices.Clone(cfg.Images.Registries)
 	}
-	allowed = append(allowed, f.registries...)
-	slices.Sort(allowed)
-	return slices.Compact(allowed)
+	return logins(sys.dockerConfig())
 }
 
 // images says it to a run.

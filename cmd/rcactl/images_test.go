@@ -48,15 +48,15 @@ func TestWhichRegistriesMayBeAsked(t *testing.T) {
 	} {
 		cfg := config.Default()
 		cfg.Images.Registries = c.config
-		if err := c.flags.applyImages(cfg); err != nil {
+		if err := c.flags.applyImages(sys, cfg); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if got := c.flags.allowedRegistries(sys, cfg); !slices.Equal(got, c.want) || cfg.Images.Read == c.off {
+		if got := allowedRegistries(sys, cfg); !slices.Equal(got, c.want) || cfg.Images.Read == c.off {
 			t.Errorf("%s: %q, read %v", name, got, cfg.Images.Read)
 		}
 	}
 	for _, bad := range []setupFlags{{registries: []string{"https://ghcr.io"}}, {registries: []string{"GHCR.io"}}, {registries: []string{"ghcr.io"}, noImages: true}} {
-		if err := bad.applyImages(config.Default()); codeOf(err) != int(exitUsage) {
+		if err := bad.applyImages(sys, config.Default()); codeOf(err) != int(exitUsage) {
 			t.Errorf("%+v: %v", bad, err)
 		}
 	}

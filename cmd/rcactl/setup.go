@@ -184,10 +184,10 @@ func (f *setupFlags) setup(ctx context.Context, sys *System, opts *options) (*se
 			return nil, fail(exitUsage, fmt.Errorf("%s: %s", found.Path, problems.Summary()), "rcactl validate "+found.Path+" shows the same")
 		}
 	}
-	if err := f.applyImages(s.cfg); err != nil {
+	if err := f.applyImages(sys, s.cfg); err != nil {
 		return nil, err
 	}
-	s.dockerConfig, s.registries = sys.dockerConfig(), f.allowedRegistries(sys, s.cfg)
+	s.dockerConfig, s.registries = sys.dockerConfig(), allowedRegistries(sys, s.cfg)
 	if s.cfg.Connectors == nil {
 		if err := f.discover(ctx, registry, s); err != nil {
 			return nil, err
@@ -210,7 +210,7 @@ func (f *setupFlags) hint(registry *connector.Registry, s *setup) {
 	switch {
 	case err == nil && !has:
 		s.hints = append(s.hints, "github not asked: set GITHUB_TOKEN (read-only) to tie deployments to commits")
-	case has && len(s.sources) > 1:
+	case has && len(s.sources) > 1 && len(f.repositories) == 0:
 		s.hints = append(s.hints, "to leave github out: --connector kubernetes")
 	}
 }

@@ -167,8 +167,12 @@ func (t *timeline) printBranches(p *printer, layout string) {
 		return cmp.Or(cmp.Compare(a.repository, b.repository), cmp.Compare(a.branch, b.branch))
 	}) {
 		rows = append(rows, []cell{
-			{when(b.first, b.last, layout), p.dim}, {"commits", p.title}, {shortRepository(b.repository), p.title},
-			{text: b.text()}, {text: b.carriedText()}, {b.riskText(), p.warn},
+			{when(b.first, b.last, layout), p.dim},
+			{"commits", p.title},
+			{shortRepository(b.repository), p.title},
+			{text: b.text()},
+			{text: b.carriedText()},
+			{b.riskText(), p.warn},
 		})
 	}
 	p.table("  ", rows)

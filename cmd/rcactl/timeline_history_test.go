@@ -2,10 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/rcactl/rcactl/pkg/collect"
 	"github.com/rcactl/rcactl/pkg/evidence"
+	"github.com/rcactl/rcactl/pkg/manifest"
+	"github.com/rcactl/rcactl/pkg/window"
 	"github.com/rcactl/rcactl/schemas"
 )
 
@@ -137,6 +141,71 @@ func TestChangesOfSourceCodeAreRows(t *testing.T) {
 			t.Errorf("%s is a row:\n%s", not, got)
 		}
 	}
+}
+
+func TestImagesThatWereNotReadAreNamedOnce(t *testing.T) {
+	var tl timeline
+	for _, ref := range []string{"ghcr.io/acme/a:v1", "acme/b", "localhost/c", "registry.example:5000/d", "busybox", "ghcr.io/acme/e"} {
+		tl.add(evidence.Event{Deployment: &evidence.Deployment{
+			To: &evidence.Template{Images: []evidence.Image{{Image: ref}}}, Mapping: mapped(evidence.ConfidenceLow, "no_claim", "image_unread"),
+		}})
+	}
+	got := strings.Join(tl.registryHint(false), "\n")
+	if !strings.HasSuffix(got, "--registry docker.io,ghcr.io,localhost,registry.example:5000") {
+		t.Errorf("%q", got)
+	}
+	if got := tl.registryHint(true); got != nil {
+		t.Errorf("no registry was to be asked, and %q", got)
+	}
+}
+
+func TestWhatCouldNotBeTiedIsALine(t *testing.T) {
+	var out collect.Outcome
+	p := &out.Statement.Predicate
+	p.Correlation = &manifest.Correlation{Notes: []string{"one thing", "another"}}
+	p.Sources = []manifest.Source{{
+		Name: "images", Type: typeImages, Status: manifest.StatusSkipped, Notes: []string{"2 images not asked for"},
+		Streams: []manifest.Stream{{Name: "images", Status: manifest.StatusSkipped, Reason: "said elsewhere"}},
+	}}
+	printer, text := testPrinter(0, nil, false)
+	printCoverage(printer, out, "a hint")
+	for _, want := range []string{"  commits: one thing; another\n", "  2 images not asked for\n", "  a hint\n"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("want %q in\n%s", want, text)
+		}
+	}
+	if strings.Contains(text.String(), "said elsewhere") {
+		t.Errorf("said twice:\n%s", text)
+	}
+	if triedToTie(out.Statement) {
+		t.Error("no image was read, and deployments without a commit are told")
+	}
+	p.Sources[0].Status = manifest.StatusComplete
+	if !triedToTie(out.Statement) {
+		t.Error("images were read, and deployments without a commit are not told")
+	}
+}
+
+// A narrow terminal keeps what was deployed, then its commit, then what lies between.
+func TestANarrowTerminalLosesWhatLiesBetweenFirst(t *testing.T) {
+	e := rolledOut(evidence.ChangeRollout, evidence.Deployment{
+		Revision: commitTwo, PreviousRevision: commitOne, Mapping: mapped(evidence.ConfidenceHigh),
+		ChangeRange: &evidence.ChangeRange{Status: "ahead", Ahead: 3, PullRequests: []int64{812}},
+	})
+	for width, want := range map[int]string{40: "shop/checkout\n", 64: "complete\n", 84: "4f2a91c → 9be01d7\n", 90: "high\n", 120: "PR #812\n"} {
+		var tl timeline
+		tl.add(e)
+		p, out := testPrinter(width, nil, true)
+		tl.print(p, window.Window{}, true)
+		if !strings.Contains(plain(out.String()), want) {
+			t.Errorf("width %d: want %q in\n%s", width, want, out)
+		}
+	}
+}
+
+// plain takes colours out.
+func plain(text string) string {
+	return regexp.MustCompile("\x1b\\[[0-9;]*m").ReplaceAllString(text, "")
 }
 
 // Every reason that a mapping may have is said in words.
