@@ -2,8 +2,10 @@ package github
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -11,7 +13,8 @@ import (
 	"github.com/rcactl/rcactl/pkg/internal/tools"
 )
 
-// EnvRequire, set to 1, makes a missing API description a failure.
+// EnvRequire is the environment variable that, set to 1, makes a missing API
+// description a failure.
 const EnvRequire = "RCACTL_TEST_REQUIRE"
 
 // defaultChecks is how rarely an answer is checked, after the first of its kind.
@@ -58,19 +61,24 @@ func (s *Server) check(c *call, a *answer) {
 		}
 		return
 	}
-	if err := d.checkQuery(c.route, c.query); err != nil {
+	if err := d.checkParameters(c.route, slices.Sorted(maps.Keys(c.query))); err != nil {
 		s.t.Errorf("a client asks GitHub for what it does not have: %v", err)
 	}
-	if due && strings.HasPrefix(a.kind, "application/json") && a.status != http.StatusNotModified && !c.newVersion() {
+	if err := d.checkParameters(c.route, c.read); due && err != nil {
+		s.t.Errorf("the stand-in reads what GitHub does not: %v", err)
+	}
+	if due && strings.HasPrefix(a.kind, "application/json") && a.status != http.StatusNotModified && !c.otherDescription() {
 		if err := d.checkAnswer(c.route, a.status, a.raw); err != nil {
 			s.t.Errorf("the stand-in is not like GitHub: %v", err)
 		}
 	}
 }
 
-// newVersion says that the client asks for a version of the API that the
-// description is not of.
-func (c *call) newVersion() bool { return c.request.Header.Get("X-GitHub-Api-Version") == "2026-03-10" }
+// otherDescription says that the answer is one of another version of the API, or of
+// a product that the description is not of.
+func (c *call) otherDescription() bool {
+	return c.request.Header.Get("X-GitHub-Api-Version") == "2026-03-10" || c.server.enterprise != "" && c.route == "GET /meta"
+}
 
 func (c *checks) due(kind string, every int) bool {
 	c.mu.Lock()

@@ -51,7 +51,7 @@ func (c *call) listCommits() answer {
 	if len(h.commits) == 0 {
 		return empty()
 	}
-	ref := c.query.Get("sha")
+	ref := c.param("sha")
 	if ref == "" {
 		ref = c.repo.DefaultBranch
 	}
@@ -76,7 +76,7 @@ func (c *call) listCommits() answer {
 // between reads since and until.
 func (c *call) between() (since, until time.Time, bad *answer) {
 	for name, t := range map[string]*time.Time{"since": &since, "until": &until} {
-		v := c.query.Get(name)
+		v := c.param(name)
 		if v == "" {
 			continue
 		}
@@ -229,7 +229,7 @@ func (c *call) comparison(base, head, merge int32, ahead []int32, behind int) an
 	for i, v := range ahead {
 		oldest[len(ahead)-1-i] = v
 	}
-	paging := c.query.Has("page") || c.query.Has("per_page")
+	paging := c.param("page") != "" || c.param("per_page") != ""
 	p := c.pages(perPage, maxPerPage)
 	list := oldest[max(0, len(oldest)-compareMost):]
 	if paging {

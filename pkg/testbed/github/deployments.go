@@ -69,7 +69,7 @@ func (r *repo) allDeployments() []Deployment {
 func (c *call) listDeployments() answer {
 	list := slices.DeleteFunc(slices.Clone(c.repo.deployments), func(d Deployment) bool {
 		for name, have := range map[string]string{"sha": d.SHA, "ref": d.Ref, "task": d.Task, "environment": d.Environment} {
-			if want := c.query.Get(name); want != "" && want != "none" && want != have {
+			if want := c.param(name); want != "" && want != "none" && want != have {
 				return true
 			}
 		}
@@ -161,13 +161,13 @@ func (r *repo) allRuns() []Run {
 }
 
 func (c *call) listRuns() answer {
-	created, err := parseSpan(c.query.Get("created"))
+	created, err := parseSpan(c.param("created"))
 	if err != nil {
 		return fail(http.StatusUnprocessableEntity, "Validation Failed")
 	}
 	filtered := false
 	for _, name := range []string{"actor", "branch", "check_suite_id", "created", "event", "head_sha", "status"} {
-		filtered = filtered || c.query.Get(name) != ""
+		filtered = filtered || c.param(name) != ""
 	}
 	list := slices.DeleteFunc(slices.Clone(c.repo.runs), func(r Run) bool { return !created.has(r.Created) || !c.wants(r) })
 	total := len(list)
@@ -184,11 +184,11 @@ func (c *call) wants(r Run) bool {
 	for name, have := range map[string]string{
 		"actor": r.Actor, "branch": r.Branch, "event": r.Event, "head_sha": r.SHA, "check_suite_id": strconv.FormatInt(r.CheckSuite, 10),
 	} {
-		if want := c.query.Get(name); want != "" && want != have {
+		if want := c.param(name); want != "" && want != have {
 			return false
 		}
 	}
-	want := c.query.Get("status")
+	want := c.param("status")
 	return want == "" || want == r.Status || want == r.Conclusion
 }
 

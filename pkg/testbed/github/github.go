@@ -189,7 +189,10 @@ func (s *Server) Update(owner, name string, change func(*Repository)) {
 			s.t.Errorf("serve %s/%s: %v", owner, name, err)
 			return
 		}
-		made.id = r.id
+		made.id, made.pushed = r.id, r.pushed
+		if !maps.Equal(made.history.branches, r.history.branches) || !slices.EqualFunc(made.history.tags, r.history.tags, func(a, b tag) bool { return a.name == b.name && a.object == b.object }) {
+			made.pushed = s.now() // a push, whatever the dates of what was pushed
+		}
 		s.repos[i] = made
 		return
 	}
@@ -395,9 +398,11 @@ func ok(body any) answer { return answer{status: http.StatusOK, body: body} }
 
 // fail is an error in GitHub's form.
 func fail(status int, message string) answer {
-	return answer{status: status, body: obj{
-		"message": message, "documentation_url": "https://docs.github.com/rest", "status": strconv.Itoa(status),
-	}}
+	body := obj{"message": message, "documentation_url": "https://docs.github.com/rest"}
+	if status != http.StatusUnprocessableEntity {
+		body["status"] = strconv.Itoa(status)
+	}
+	return answer{status: status, body: body}
 }
 
 func notFound() answer { return fail(http.StatusNotFound, "Not Found") }
@@ -447,9 +452,16 @@ type call struct {
 	rest    string            // what comes after /repos/{owner}/{repo}
 	path    map[string]string // what stands in the place of {owner} and so on
 	repo    *repo
+	read    []string // the parameters that the answer depends on
 	token   string
 	access  *Access // nil: nobody said who asks
 	app     *App
+}
+
+// param is a parameter of the query.
+func (c *call) param(name string) string {
+	c.read = append(c.read, name)
+	return c.query.Get(name)
 }
 
 // find finds the route of a path. A path below /repositories is that of the
@@ -650,10 +662,10 @@ const (
 
 func (c *call) pages(per, most int) pages {
 	p := pages{1, per}
-	if n, err := strconv.Atoi(c.query.Get("page")); err == nil && n > 1 {
+	if n, err := strconv.Atoi(c.param("page")); err == nil && n > 1 {
 		p.page = n
 	}
-	if n, err := strconv.Atoi(c.query.Get("per_page")); err == nil && n > 0 {
+	if n, err := strconv.Atoi(c.param("per_page")); err == nil && n > 0 {
 		p.per = min(n, most)
 	}
 	return p

@@ -116,8 +116,8 @@ func (r *repo) completed(p PullRequest) PullRequest {
 }
 
 func (c *call) listPulls() answer {
-	state, sort := cmp.Or(c.query.Get("state"), "open"), cmp.Or(c.query.Get("sort"), "created")
-	direction := c.query.Get("direction")
+	state, sort := cmp.Or(c.param("state"), "open"), cmp.Or(c.param("sort"), "created")
+	direction := c.param("direction")
 	if direction == "" {
 		direction = "asc"
 		if sort == "created" {
@@ -129,7 +129,7 @@ func (c *call) listPulls() answer {
 	}
 	var list []PullRequest
 	for _, p := range c.repo.pulls {
-		if (state == "all" || p.State == state) && (c.query.Get("base") == "" || p.Base == c.query.Get("base")) {
+		if (state == "all" || p.State == state) && (c.param("base") == "" || p.Base == c.param("base")) {
 			list = append(list, p)
 		}
 	}
