@@ -21,7 +21,7 @@ func (c *correlation) choose() {
 	c.deployments = make([]deployment, 0, n)
 	for i := range c.in.Events {
 		if e := &c.in.Events[i]; e.Deployment != nil {
-			d := deployment{event: int32(i), service: c.service(e)}
+			d := deployment{event: int32(i), time: e.Time.Unix(), service: c.service(e)}
 			if e.Deployment.Environment == nil {
 				c.sides(e, &d)
 			}
@@ -29,6 +29,9 @@ func (c *correlation) choose() {
 		}
 	}
 	slices.SortFunc(c.deployments, func(a, b deployment) int {
+		if a.time != b.time { // mostly, and without looking far
+			return cmp.Compare(a.time, b.time)
+		}
 		return compareEvents(&c.in.Events[a.event], &c.in.Events[b.event])
 	})
 	for i := range c.deployments {

@@ -96,6 +96,7 @@ type correlation struct {
 	out         Output
 	deployments []deployment // oldest first
 	bodies      []bodies     // room for some that are to come
+	ranges      []evidence.ChangeRange
 	tally       tally
 	links       []near
 	dropped     int // commits that there was no room for
@@ -104,6 +105,7 @@ type correlation struct {
 // deployment is a DeploymentEvent on its way.
 type deployment struct {
 	event    int32
+	time     int64 // in seconds
 	service  *Service
 	to, from side
 	// between is what lies between its two commits; nil when they are not both known.
@@ -183,8 +185,12 @@ func (c *correlation) lies(d *deployment, body *evidence.Deployment, alike bool)
 		return
 	}
 	d.between = c.between(d.repository, body.PreviousRevision, body.Revision)
-	r := d.between.body
-	body.ChangeRange = &r
+	const piece = 64
+	if len(c.ranges) == 0 {
+		c.ranges = make([]evidence.ChangeRange, min(piece, len(c.deployments)))
+	}
+	c.ranges[0] = d.between.body
+	body.ChangeRange, c.ranges = &c.ranges[0], c.ranges[1:]
 	if !d.between.known {
 		c.tally.apart++
 	}

@@ -41,6 +41,8 @@ type history struct {
 	room      int // how many more may be put
 	cut       int // how many were not put for want of room
 	refused   map[record.HistoryQuestion]bool
+	used      scratch
+	spans     []span              // room for some that are to come
 	byName    map[string][]string // repositories by the last part of their names
 }
 

@@ -63,7 +63,9 @@ type repository struct {
 
 // node is a commit: of an event, of an answer, or of both.
 type node struct {
+	sha       string
 	event     int32 // -1 when no event tells of it
+	first     int32 // the first parent: its place and one; 0 when not looked up, -1 when not known
 	next      int32 // a further event of the same commit, in more; -1 at the end
 	committed time.Time
 	body      *evidence.Commit
@@ -240,7 +242,7 @@ func (x *index) addDeployment(i int, e *evidence.Event) {
 // different branches may tell, what is known is joined.
 func (r *repository) addCommit(i int, e *evidence.Event) {
 	c := e.Commit
-	n := node{event: int32(i), next: -1, committed: e.Time, body: c, onDefault: c.DefaultBranch, onBranch: c.Branch != ""} //nolint:gosec // events are bounded far below
+	n := node{sha: c.SHA, event: int32(i), next: -1, committed: e.Time, body: c, onDefault: c.DefaultBranch, onBranch: c.Branch != ""} //nolint:gosec // events are bounded far below
 	if at, ok := r.commits[c.SHA]; ok {
 		old := &r.nodes[at]
 		n.next = old.next
@@ -364,7 +366,7 @@ func (r *repository) addAnswered(c *record.Commit) {
 		return
 	}
 	r.commits[c.SHA] = int32(len(r.nodes)) //nolint:gosec // answers are bounded far below
-	r.nodes = append(r.nodes, node{event: -1, next: -1, committed: c.Committed, answer: c})
+	r.nodes = append(r.nodes, node{sha: c.SHA, event: -1, next: -1, committed: c.Committed, answer: c})
 }
 
 func (r *repository) find(sha string) *node {
@@ -372,6 +374,17 @@ func (r *repository) find(sha string) *node {
 		return &r.nodes[at]
 	}
 	return nil
+}
+
+// parent finds the first parent of a commit; -1 when nothing is known of it.
+func (r *repository) parent(n *node) int32 {
+	if n.first == 0 {
+		n.first = -1
+		if at, ok := r.commits[n.parents()[0]]; ok {
+			n.first = at + 1
+		}
+	}
+	return max(n.first-1, -1)
 }
 
 // parents are those of the commit; known is false when nothing tells them.

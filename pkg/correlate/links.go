@@ -37,6 +37,9 @@ func (c *correlation) add(to *carried, at int, back bool) {
 	if back {
 		by++
 	}
+	if to.by == nil {
+		to.by = make([]carrier, 0, 4)
+	}
 	to.by = append(to.by, by)
 }
 
@@ -88,7 +91,7 @@ func (c *correlation) carriedBy(i int, commits map[*repository][]carried, pulls 
 	} else if change := c.in.Events[d.event].Deployment; !rolledOut(change) && change.Change != evidence.ChangeApply {
 		return
 	} else if at, ok := r.commits[d.revision]; ok {
-		nodes, numbers = []int32{at}, distinct(r.pullsOf(d.revision, &r.nodes[at], nil), math.MinInt64)
+		nodes, numbers = []int32{at}, distinct(r.pullsOf(&r.nodes[at], nil), math.MinInt64)
 	}
 	if len(nodes) > 0 && commits[r] == nil {
 		commits[r] = make([]carried, len(r.nodes))
@@ -168,6 +171,9 @@ func linked(links []evidence.Link, l evidence.Link) []evidence.Link {
 // commits gives what is to be made events of: the commits of ranges and those that
 // run, as far as answers tell of them and no event does.
 func (c *correlation) commits() []record.Commit {
+	if len(c.answers) == 0 {
+		return nil
+	}
 	var found []record.Commit
 	taken := map[*record.Commit]bool{}
 	add := func(r *repository, sha string) {

@@ -27,8 +27,8 @@ const (
 // many deployments it is of.
 type span struct {
 	body    evidence.ChangeRange
-	commits []string // all that are known, oldest first
-	nodes   []int32  // the same, those of which anything is known
+	commits []string // those that are told, oldest first
+	nodes   []int32  // those of which anything is known, likewise
 	pulls   []int64  // sorted
 	backOut bool     // they were taken back
 	known   bool     // the status is
@@ -40,7 +40,12 @@ func (h *history) between(repo, base, head string) *span {
 	if s := r.ranges[pair{base, head}]; s != nil {
 		return s
 	}
-	s := &span{body: evidence.ChangeRange{Repository: repo, Base: base, Head: head}}
+	if len(h.spans) == 0 {
+		h.spans = make([]span, 64)
+	}
+	s := &h.spans[0]
+	h.spans = h.spans[1:]
+	s.body = evidence.ChangeRange{Repository: repo, Base: base, Head: head}
 	h.fill(r, s)
 	if r.ranges == nil {
 		r.ranges = map[pair]*span{}
@@ -57,11 +62,11 @@ func (h *history) fill(r *repository, s *span) {
 	}
 	q := record.HistoryQuestion{Repository: r.name, Base: b.Base, Head: b.Head}
 	a := h.answers[q]
-	if a != nil && a.Finding == record.Found && s.take(&a.Range) {
-		s.describe(r, a.Range.PullRequests)
+	if a != nil && a.Finding == record.Found && s.take(r, &a.Range) {
+		s.describe(r, a.Range.PullRequests, &h.used)
 		return
 	}
-	local := s.walk(r)
+	local := s.walk(r, &h.used)
 	if !local {
 		b.Status, b.Reason = "unknown", h.why(a)
 	}
@@ -71,7 +76,7 @@ func (h *history) fill(r *repository, s *span) {
 		h.ask(q)
 	}
 	if local {
-		s.describe(r, nil)
+		s.describe(r, nil, &h.used)
 	}
 }
 
@@ -93,7 +98,7 @@ func (h *history) why(a *record.HistoryAnswer) string {
 }
 
 // take reads an answer, and reports whether it is one.
-func (s *span) take(from *record.Range) bool {
+func (s *span) take(r *repository, from *record.Range) bool {
 	b := &s.body
 	switch from.Status {
 	case record.RangeIdentical, record.RangeAhead, record.RangeDiverged:
@@ -110,6 +115,9 @@ func (s *span) take(from *record.Range) bool {
 		if sha := from.Commits[i].SHA; isFull(sha) && !met[sha] {
 			met[sha] = true
 			s.commits = append(s.commits, sha)
+			if at, ok := r.commits[sha]; ok {
+				s.nodes = append(s.nodes, at)
+			}
 		}
 	}
 	b.CommitsMore = max(from.More, 0)
@@ -129,30 +137,34 @@ func (s *span) take(from *record.Range) bool {
 // walk looks for the range in what was collected, and reports whether it is wholly
 // there: every way from one commit ends at the other one, and so no ancestor of that
 // is among what lies between.
-func (s *span) walk(r *repository) bool {
+func (s *span) walk(r *repository, u *scratch) bool {
 	base, head := r.find(s.body.Base), r.find(s.body.Head)
 	back := base != nil && head != nil && base.committed.After(head.committed) // the likely way first: it is shorter
-	if !s.walkTo(r, back) && !s.walkTo(r, !back) {
+	if !s.walkTo(r, back, u) && !s.walkTo(r, !back, u) {
 		return false
 	}
 	s.known = true
-	if len(s.commits) == 1 {
-		s.single(r.find(s.commits[0]))
+	s.commits = make([]string, len(s.nodes))
+	for i, at := range s.nodes {
+		s.commits[i] = r.nodes[at].sha
+	}
+	if len(s.nodes) == 1 {
+		s.single(&r.nodes[s.nodes[0]])
 	}
 	return true
 }
 
-func (s *span) walkTo(r *repository, back bool) (ok bool) {
+func (s *span) walkTo(r *repository, back bool, u *scratch) (ok bool) {
 	b := &s.body
 	if back {
-		if s.commits, ok = r.descend(b.Base, b.Head); ok {
-			b.Status, b.Behind = string(record.RangeBehind), int32(len(s.commits)) //nolint:gosec // at most maxWalk
+		if s.nodes, ok = r.descend(b.Base, b.Head, u); ok {
+			b.Status, b.Behind = string(record.RangeBehind), int32(len(s.nodes)) //nolint:gosec // at most maxWalk
 			b.Rollback, s.backOut = true, true
 		}
 		return ok
 	}
-	if s.commits, ok = r.descend(b.Head, b.Base); ok {
-		b.Status, b.Ahead = string(record.RangeAhead), int32(len(s.commits)) //nolint:gosec // as above
+	if s.nodes, ok = r.descend(b.Head, b.Base, u); ok {
+		b.Status, b.Ahead = string(record.RangeAhead), int32(len(s.nodes)) //nolint:gosec // as above
 	}
 	return ok
 }
@@ -176,30 +188,39 @@ func (s *span) single(n *node) {
 // descend walks from a commit towards another one. It gives what lies between,
 // oldest first, with the commit itself and without the other one; ok is false where
 // a way leads elsewhere.
-func (r *repository) descend(from, to string) (list []string, ok bool) {
+func (r *repository) descend(from, to string, u *scratch) ([]int32, bool) {
+	list := u.nodes[:0]
+	at, ok := r.commits[from]
+	if !ok {
+		return nil, false
+	}
 	// Most ranges are one line of commits. They need no set of what was met.
-	for at := from; at != to; {
-		n := r.find(at)
-		if n == nil || len(list) == maxWalk {
-			return nil, false
-		}
+	for {
+		n := &r.nodes[at]
 		parents := n.parents()
-		if len(parents) != 1 {
-			if len(parents) == 0 {
-				return nil, false
-			}
+		if len(parents) > 1 {
 			return r.descendMerges(from, to)
 		}
+		if len(parents) == 0 || len(list) == maxWalk {
+			return nil, false
+		}
 		list = append(list, at)
-		at = parents[0]
+		if parents[0] == to {
+			break
+		}
+		if at = r.parent(n); at < 0 {
+			return nil, false
+		}
 	}
+	u.nodes = list
+	list = slices.Clone(list)
 	slices.Reverse(list)
 	return list, true
 }
 
 // descendMerges does so over merges: parents come before their children, and of
 // several that may come the older one does.
-func (r *repository) descendMerges(from, to string) (list []string, ok bool) {
+func (r *repository) descendMerges(from, to string) (list []int32, ok bool) {
 	met := map[string]int{from: 0} // how many children are still to be listed
 	for queue := []string{from}; len(queue) > 0; queue = queue[1:] {
 		n := r.find(queue[0])
@@ -216,18 +237,18 @@ func (r *repository) descendMerges(from, to string) (list []string, ok bool) {
 			met[p]++
 		}
 	}
-	ready := []string{from}
+	ready := []int32{r.commits[from]}
 	for len(ready) > 0 {
 		i := r.newest(ready)
 		at := ready[i]
 		ready = slices.Delete(ready, i, i+1)
 		list = append(list, at)
-		for _, p := range r.find(at).parents() {
+		for _, p := range r.nodes[at].parents() {
 			if p == to {
 				continue
 			}
 			if met[p]--; met[p] == 0 {
-				ready = append(ready, p)
+				ready = append(ready, r.commits[p])
 			}
 		}
 	}
@@ -235,37 +256,37 @@ func (r *repository) descendMerges(from, to string) (list []string, ok bool) {
 	return list, len(list) == len(met) // a commit is no ancestor of itself
 }
 
-func (r *repository) newest(shas []string) int {
+func (r *repository) newest(list []int32) int {
 	best := 0
-	for i, sha := range shas {
-		a, b := r.find(sha), r.find(shas[best])
-		if cmp.Or(a.committed.Compare(b.committed), cmp.Compare(sha, shas[best])) > 0 {
+	for i := range list {
+		a, b := &r.nodes[list[i]], &r.nodes[list[best]]
+		if cmp.Or(a.committed.Compare(b.committed), cmp.Compare(a.sha, b.sha)) > 0 {
 			best = i
 		}
 	}
 	return best
 }
 
+// scratch is memory that is used again for each range.
+type scratch struct {
+	authors, risks []string
+	pulls          []int64
+	nodes          []int32
+}
+
 // describe gathers who made the commits, what marks they have and which pull requests
 // brought them.
-func (s *span) describe(r *repository, pulls []int64) {
+func (s *span) describe(r *repository, pulls []int64, u *scratch) {
 	b := &s.body
-	var authors, risks []string
-	pulls = slices.Clone(pulls)
-	s.nodes = make([]int32, 0, len(s.commits))
-	for _, sha := range s.commits {
-		at, ok := r.commits[sha]
-		if !ok {
-			continue
-		}
+	u.authors, u.risks, u.pulls = u.authors[:0], u.risks[:0], append(u.pulls[:0], pulls...)
+	for _, at := range s.nodes {
 		n := &r.nodes[at]
-		s.nodes = append(s.nodes, at)
-		authors = append(authors, n.author())
-		risks = n.risks(risks)
-		pulls = r.pullsOf(sha, n, pulls)
+		u.authors = append(u.authors, n.author())
+		u.risks = n.risks(u.risks)
+		u.pulls = r.pullsOf(n, u.pulls)
 	}
-	s.pulls = distinct(pulls, math.MinInt64)
-	b.Authors, b.Risks, b.PullRequests = first(distinct(authors, "")), first(distinct(risks, "")), first(s.pulls)
+	s.pulls = distinct(u.pulls, math.MinInt64)
+	b.Authors, b.Risks, b.PullRequests = first(distinct(u.authors, "")), first(distinct(u.risks, "")), first(s.pulls)
 	listed := s.commits
 	if more := len(listed) - maxListed; more > 0 {
 		listed = listed[more:]       // those that are nearest to what runs, or ran
@@ -303,28 +324,31 @@ func (n *node) risks(to []string) []string {
 
 // pullsOf adds the pull requests that brought a commit: those that its message names
 // as merged, and those that it is the merge of.
-func (r *repository) pullsOf(sha string, n *node, to []int64) []int64 {
+func (r *repository) pullsOf(n *node, to []int64) []int64 {
 	if n.body != nil {
 		to = append(to, n.body.PullRequests...)
 	}
 	if n.answer != nil {
 		to = append(to, n.answer.PullRequests...)
 	}
-	for _, at := range r.pulls[sha] {
+	for _, at := range r.pulls[n.sha] {
 		to = append(to, r.pullEvents[at])
 	}
 	return to
 }
 
 // distinct gives what is in a list, sorted, each once, without one that says nothing.
+// It sorts the list itself.
 func distinct[T cmp.Ordered](list []T, nothing T) []T {
 	slices.Sort(list)
 	list = slices.Compact(list)
-	list = slices.DeleteFunc(list, func(v T) bool { return v == nothing })
+	if len(list) > 0 && list[0] == nothing { // there is nothing less
+		list = list[1:]
+	}
 	if len(list) == 0 {
 		return nil
 	}
-	return slices.Clip(list)
+	return slices.Clone(list)
 }
 
 // first gives as many as are listed.
