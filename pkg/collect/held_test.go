@@ -128,7 +128,10 @@ func TestWhatNobodyCanTellMoreOfIsNotHeld(t *testing.T) {
 		"there is nothing before": {func(d *evidence.Deployment) { d.ChangeRange = nil }, func(d *evidence.Deployment) { d.From = nil }, false},
 		"it was medium":           {func(d *evidence.Deployment) { d.Mapping.Confidence = evidence.ConfidenceMedium }, func(*evidence.Deployment) {}, true},
 		"it was not tied":         {func(d *evidence.Deployment) { d.Mapping = nil }, func(*evidence.Deployment) {}, true},
-		"it can tell of another":  {func(*evidence.Deployment) {}, func(d *evidence.Deployment) { d.Environment = &evidence.Environment{} }, true},
+		"it can tell of another": {
+			func(d *evidence.Deployment) { d.Environment = &evidence.Environment{} },
+			func(d *evidence.Deployment) { d.Environment = &evidence.Environment{} }, true,
+		},
 	} {
 		for _, identifiers := range []string{redact.Keep, redact.Hash} {
 			written := 0
@@ -158,6 +161,23 @@ func TestWhatNobodyCanTellMoreOfIsNotHeld(t *testing.T) {
 func tieOf(s *sieve, e evidence.Event) []byte {
 	last, _ := s.last(s.foresee(e).tie)
 	return last[:]
+}
+
+// A rollout that was told as complete is not told as superseded, however it is tied.
+func TestAWeakFormIsNoNewsOfATie(t *testing.T) {
+	rollout := func(status evidence.Status, confidence evidence.Confidence) news {
+		return newsOf(evidence.Event{ID: "ev1:a", Kind: evidence.KindDeployment, Deployment: &evidence.Deployment{
+			Status: status, Revision: "a", Mapping: &evidence.Mapping{Confidence: confidence},
+		}})
+	}
+	written, none := 0, known{}
+	for first, known := range map[evidence.Status]bool{evidence.StatusComplete: true, evidence.StatusSuperseded: false} {
+		s := testSieve(t, none, &written)
+		s.remember(rollout(first, evidence.ConfidenceLow))
+		if got := s.isKnown(rollout(evidence.StatusSuperseded, evidence.ConfidenceHigh)); got != known {
+			t.Errorf("first %s: known %v", first, got)
+		}
+	}
 }
 
 // A tie never gets poorer by being told of again.

@@ -6,8 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -26,7 +25,7 @@ import (
 // harbour is a registry with images that are labelled with commits.
 func harbour(t *testing.T) (host string, push func(tag string, labels map[string]string) (reference, digest string)) {
 	t.Helper()
-	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	server := httptest.NewServer(registry.New(registry.Logger(slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo))))
 	t.Cleanup(server.Close)
 	put := func(path, media string, body []byte) string {
 		sum := sha256.Sum256(body)

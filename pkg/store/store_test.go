@@ -176,7 +176,19 @@ func TestDamageIsNeverRead(t *testing.T) {
 			}
 		}
 	}
-	// Under an open store, too.
+	// Under an open store, too: another line, and what is none.
+	other := store.Open(t.TempDir())
+	other.Space("a").Put("j", []byte(`{"n":1}`))
+	check(t, other.Flush())
+	wrong, err := os.ReadFile(other.Space("a").Path("j"))
+	check(t, err)
+	check(t, os.WriteFile(path, good, 0o600))
+	moved := store.Open(dir)
+	moved.Space("a").Get("k")
+	check(t, os.WriteFile(path, wrong, 0o600))
+	if got, ok := moved.Space("a").Get("k"); ok {
+		t.Errorf("read %q of another key", got)
+	}
 	check(t, os.WriteFile(path, good, 0o600))
 	open := store.Open(dir)
 	open.Space("a").Get("k")
