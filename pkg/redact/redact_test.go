@@ -177,6 +177,7 @@ type planned struct {
 	When    *time.Time `json:"when,omitempty"`
 	IP      string     `json:"ip,omitempty"`
 	Email   string     `json:"email,omitempty"`
+	Before  string     `json:"before,omitempty"`
 	New     string     `json:"new,omitempty"`
 	NewTree *planned   `json:"new_tree,omitempty"`
 	Skipped string     `json:"-"`
@@ -190,7 +191,8 @@ const plannedSchema = `{"properties": {
 	"number": {"x-rcactl-class": "text"},
 	"when":   {"x-rcactl-class": "secret"},
 	"ip":     {"x-rcactl-class": "personal", "x-rcactl-domain": "ip"},
-	"email":  {"x-rcactl-class": "personal", "x-rcactl-domain": "email"}
+	"email":  {"x-rcactl-class": "personal", "x-rcactl-domain": "email"},
+	"before": {"x-rcactl-class": "personal", "x-rcactl-domain": "user", "x-rcactl-pseudonym": true}
 }}`
 
 func TestClassesThatAreNotYetInUse(t *testing.T) {
@@ -205,7 +207,7 @@ func TestClassesThatAreNotYetInUse(t *testing.T) {
 	number, when := 42, time.Unix(42, 0)
 	in := planned{
 		Kept: "kept", Text: "MARKER", Texts: []string{"MARKER", "x"}, Secret: "MARKER", Number: &number, When: &when,
-		IP: "192.0.2.1", Email: "MARKER@example.com", New: "MARKER", NewTree: &planned{Kept: "MARKER"}, Skipped: "MARKER",
+		IP: "192.0.2.1", Email: "MARKER@example.com", Before: "MARKER", New: "MARKER", NewTree: &planned{Kept: "MARKER"}, Skipped: "MARKER",
 	}
 	var out planned
 	w := work{Redactor: newRedactor(t, Policy{})}
@@ -218,6 +220,7 @@ func TestClassesThatAreNotYetInUse(t *testing.T) {
 		t.Error(diff)
 	}
 	wantMarks := []evidence.Mark{
+		{Field: "/before", Action: "dropped", Reason: reasonForm},
 		{Field: "/email", Action: "hashed", Reason: "class personal"},
 		{Field: "/ip", Action: "hashed", Reason: "class personal"},
 		{Field: "/new", Action: "dropped", Reason: "not in the schema"},
@@ -235,17 +238,19 @@ func TestClassesThatAreNotYetInUse(t *testing.T) {
 
 func TestPlansThatCannotWorkAreRefused(t *testing.T) {
 	for name, schema := range map[string]string{
-		"no class":          `{"properties": {"kept": {}}}`,
-		"unknown class":     `{"properties": {"kept": {"x-rcactl-class": "harmless"}}}`,
-		"required text":     `{"required": ["text"], "properties": {"text": {"x-rcactl-class": "text"}}}`,
-		"required personal": `{"required": ["ip"], "properties": {"ip": {"x-rcactl-class": "personal", "x-rcactl-domain": "ip"}}}`,
-		"no domain":         `{"properties": {"ip": {"x-rcactl-class": "personal"}}}`,
-		"no maxItems":       `{"properties": {"texts": {"items": {"x-rcactl-class": "text"}}}}`,
-		"not an array":      `{"properties": {"texts": {"x-rcactl-class": "text"}}}`,
-		"not an object":     `{"properties": {"new_tree": {"x-rcactl-class": "public"}}}`,
-		"bad pattern":       `{"properties": {"kept": {"x-rcactl-class": "public", "pattern": "("}}}`,
-		"lost $ref":         `{"properties": {"kept": {"$ref": "#/$defs/nowhere"}}}`,
-		"circle":            `{"properties": {"kept": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"$ref": "#/$defs/a"}}}`,
+		"no class":                `{"properties": {"kept": {}}}`,
+		"unknown class":           `{"properties": {"kept": {"x-rcactl-class": "harmless"}}}`,
+		"required text":           `{"required": ["text"], "properties": {"text": {"x-rcactl-class": "text"}}}`,
+		"required personal":       `{"required": ["ip"], "properties": {"ip": {"x-rcactl-class": "personal", "x-rcactl-domain": "ip"}}}`,
+		"no domain":               `{"properties": {"ip": {"x-rcactl-class": "personal"}}}`,
+		"pseudonym of no person":  `{"properties": {"kept": {"x-rcactl-class": "public", "x-rcactl-pseudonym": true}}}`,
+		"pseudonym of an address": `{"properties": {"ip": {"x-rcactl-class": "personal", "x-rcactl-domain": "ip", "x-rcactl-pseudonym": true}}}`,
+		"no maxItems":             `{"properties": {"texts": {"items": {"x-rcactl-class": "text"}}}}`,
+		"not an array":            `{"properties": {"texts": {"x-rcactl-class": "text"}}}`,
+		"not an object":           `{"properties": {"new_tree": {"x-rcactl-class": "public"}}}`,
+		"bad pattern":             `{"properties": {"kept": {"x-rcactl-class": "public", "pattern": "("}}}`,
+		"lost $ref":               `{"properties": {"kept": {"$ref": "#/$defs/nowhere"}}}`,
+		"circle":                  `{"properties": {"kept": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"$ref": "#/$defs/a"}}}`,
 	} {
 		root, err := parseSchema([]byte(schema))
 		if err == nil {
@@ -463,7 +468,7 @@ func TestTheEventStaysAsItIs(t *testing.T) {
 }
 
 func TestPolicy(t *testing.T) {
-	for _, p := range []Policy{{Personal: Keep}, {Identifiers: Omit}, {Personal: "HASH"}} {
+	for _, p := range []Policy{{Personal: Keep}, {Identifiers: Omit}, {Personal: "HASH"}, {Text: Keep}, {Text: Hash}} {
 		if p.Validate() == nil {
 			t.Errorf("%+v is valid", p)
 		}
@@ -475,7 +480,7 @@ func TestPolicy(t *testing.T) {
 		}
 	}
 	seen := map[string]Policy{}
-	for _, p := range []Policy{{}, {Personal: Omit}, {Identifiers: Hash}, {Personal: Omit, Identifiers: Hash}} {
+	for _, p := range []Policy{{}, {Personal: Omit}, {Identifiers: Hash}, {Personal: Omit, Identifiers: Hash}, {Text: Scrub}} {
 		d, err := p.Digest()
 		if err != nil || len(d) != 64 {
 			t.Fatalf("%s, %v", d, err)
@@ -505,6 +510,11 @@ func TestDigestFollowsTheClasses(t *testing.T) {
 	root.Properties["actor"].Properties["user"].Class = public
 	if (Policy{}).digest(root) == before {
 		t.Error("a user name became public and the digest did not change")
+	}
+	before = Policy{}.digest(root)
+	root.Properties["commit"].Properties["author"].Properties["pseudonym"].Pseudonym = false
+	if (Policy{}).digest(root) == before {
+		t.Error("pseudonyms are hashed again and the digest did not change")
 	}
 }
 

@@ -39,7 +39,7 @@ var (
 	// Co-authored-by:, Cc:.
 	trailer = regexp.MustCompile(`(?im)(?:\b[a-z]+(?:-[a-z]+)*-by|^\s*(?:cc|author|committer|from|to|thanks(?:-to)?))\s*:.*$`)
 	// mailbox is a name with an address: Planted Person <planted@example.test>.
-	mailbox = regexp.MustCompile(`(?:"[^"\n]{1,100}"|(?:[\p{L}\p{N}_.'-]+[ \t]+){1,4})[ \t]*<[^<>\s]*@[^<>\s]*>`)
+	mailbox = regexp.MustCompile(`(?:"[^"\n]{1,100}"|(?:[\p{L}\p{N}_.'-]+[ \t]+){1,4})[ \t]*<[^<>\s]*(?:@|\[e-mail\])[^<>\s]*>`)
 	// merged is what GitHub writes of a merge: the branch is a person's at times.
 	mergedFrom   = regexp.MustCompile(`(?i)\b(from|into)\s+[\p{L}\p{N}._-]+[:/]\S+`)
 	mergedBranch = regexp.MustCompile(`(?i)\b((?:branch(?:es)?|tag|commit)\s+)['"][^'"\n]*['"]`)
@@ -82,7 +82,7 @@ func (r *Redactor) scrub(s string) string {
 	for range scrubRounds {
 		before := s
 		s, _, _ = clean(r.scrubOnce(s), MaxText)
-		if s = strings.TrimSpace(s); s == before {
+		if s = strings.TrimSpace(s); s == before && r.detectors.find(s) == "" {
 			return s
 		}
 	}
@@ -91,8 +91,10 @@ func (r *Redactor) scrub(s string) string {
 
 func (r *Redactor) scrubOnce(s string) string {
 	s = trailer.ReplaceAllString(s, "")
-	s = mailbox.ReplaceAllString(s, scrubPerson)
 	s = anyURL.ReplaceAllStringFunc(s, scrubURL)
+	s = scpURL.ReplaceAllString(s, scrubPath)
+	s = anyEmail.ReplaceAllStringFunc(s, func(m string) string { return unlessVersion(m, scrubEmail) })
+	s = mailbox.ReplaceAllString(s, scrubPerson)
 	s = r.detectors.takeOut(s)
 	s = assignment.ReplaceAllStringFunc(s, func(m string) string {
 		g := assignment.FindStringSubmatch(m)
@@ -101,10 +103,8 @@ func (r *Redactor) scrubOnce(s string) string {
 		}
 		return g[1] + scrubSecret
 	})
-	s = scpURL.ReplaceAllString(s, scrubPath)
 	s = mergedFrom.ReplaceAllString(s, "$1 "+scrubBranch)
 	s = mergedBranch.ReplaceAllString(s, "$1"+scrubBranch)
-	s = anyEmail.ReplaceAllStringFunc(s, func(m string) string { return unlessVersion(m, scrubEmail) })
 	s = mention.ReplaceAllStringFunc(s, func(m string) string { return unlessVersion(m, scrubPerson) })
 	s = ipv4.ReplaceAllString(s, scrubAddress)
 	s = replaceIPv6(s)
@@ -199,48 +199,38 @@ func scrubRun(s string) string {
 // takeOut replaces what the detectors find, with all that hangs on to it up to the
 // next space; of a private key, all that follows.
 func (d detectors) takeOut(s string) string {
-	for range maxScrub {
-		at, whole := d.locate(s)
-		if at == nil {
-			return s
-		}
-		start, end := at[0], at[1]
-		for start > 0 && s[start-1] != ' ' && s[start-1] != '\n' {
-			start--
-		}
-		for end < len(s) && s[end] != ' ' && s[end] != '\n' {
-			end++
-		}
-		if whole {
-			end = len(s)
-		}
-		s = s[:start] + scrubSecret + s[end:]
-	}
-	return ""
-}
-
-// locate finds the first match of the first detector that a text sets off; whole
-// says that what follows belongs to it.
-func (d detectors) locate(s string) (at []int, whole bool) {
 	awake := d.awake(s)
 	for i := 0; awake != 0; i, awake = i+1, awake>>1 {
-		one := &d.list[i]
-		switch {
-		case awake&1 == 0 || !one.in(s):
-		case one.look != nil:
-			// It has no place (and URLs are gone by now): everything is taken for it.
-			return []int{0, len(s)}, true
-		case one.real == nil:
-			return one.re.FindStringIndex(s), strings.HasSuffix(one.name, "private-key")
-		default:
-			for _, m := range one.re.FindAllStringSubmatchIndex(s, -1) {
-				if one.real(groupsOf(s, m)) {
-					return m[:2], false
-				}
-			}
+		if awake&1 == 1 {
+			s = d.list[i].takeOut(s)
 		}
 	}
-	return nil, false
+	return s
+}
+
+func (d *detector) takeOut(s string) string {
+	if d.look != nil {
+		if d.look(s) {
+			return scrubSecret // it tells no place, and URLs are gone by now
+		}
+		return s
+	}
+	var b strings.Builder
+	done := 0
+	for _, m := range d.re.FindAllStringSubmatchIndex(s, -1) {
+		if m[0] < done || d.real != nil && !d.real(groupsOf(s, m)) {
+			continue
+		}
+		start := max(strings.LastIndexAny(s[:m[0]], " \n")+1, done)
+		end := len(s)
+		if i := strings.IndexAny(s[m[1]:], " \n"); i >= 0 && !strings.HasSuffix(d.name, "private-key") {
+			end = m[1] + i
+		}
+		b.WriteString(s[done:start])
+		b.WriteString(scrubSecret)
+		done = end
+	}
+	return b.String() + s[done:]
 }
 
 func groupsOf(s string, m []int) []string {
