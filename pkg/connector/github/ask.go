@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -90,19 +92,19 @@ func (a asking) address(path string, query url.Values, per int) string {
 	return "repos/" + url.PathEscape(a.repo.owner) + "/" + url.PathEscape(a.repo.short) + "/" + path + "?" + all.Encode()
 }
 
+// linkForm is one link of a Link header: an address in angle brackets, which may hold
+// commas, and its parameters.
+var linkForm = regexp.MustCompile(`<([^<>]*)>((?:\s*;\s*[A-Za-z*]+\s*=\s*(?:"[^"]*"|[^\s",;]*))*)`)
+
+// paramForm is one parameter of a link.
+var paramForm = regexp.MustCompile(`;\s*([A-Za-z*]+)\s*=\s*(?:"([^"]*)"|([^\s",;]*))`)
+
 // nextPage finds the address with the relation next in Link headers (RFC 8288).
 func nextPage(headers []string) string {
-	for _, header := range headers {
-		for link := range strings.SplitSeq(header, ",") {
-			address, params, ok := strings.Cut(strings.TrimSpace(link), ">")
-			if !ok || !strings.HasPrefix(address, "<") {
-				continue
-			}
-			for param := range strings.SplitSeq(params, ";") {
-				key, value, _ := strings.Cut(strings.TrimSpace(param), "=")
-				if strings.EqualFold(key, "rel") && strings.Trim(value, `"`) == "next" {
-					return address[1:]
-				}
+	for _, link := range linkForm.FindAllStringSubmatch(strings.Join(headers, ", "), -1) {
+		for _, param := range paramForm.FindAllStringSubmatch(link[2], -1) {
+			if strings.EqualFold(param[1], "rel") && slices.Contains(strings.Fields(strings.ToLower(param[2]+param[3])), "next") {
+				return link[1]
 			}
 		}
 	}

@@ -110,6 +110,9 @@ var errStatus = errors.New("a comparison without a status that is known")
 
 // detailRange fills in the commits, with details of as many as there may be.
 func (s *source) detailRange(ctx context.Context, r *repository, out *record.Range, commits []commitJSON) error {
+	if len(commits) == 0 {
+		return nil
+	}
 	out.Commits = make([]record.Commit, len(commits))
 	errs := make([]error, len(commits))
 	sideBySide(len(commits), func(i int) {
