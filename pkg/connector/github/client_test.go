@@ -151,9 +151,16 @@ func TestARequestIsWhatGitHubExpects(t *testing.T) {
 		got = r.Header.Clone()
 		answerJSON(w, oneCommit)
 	})
-	list, err := f.commits(t.Context())
+	api, ctx, err := f.on(t.Context(), "acme", record.StreamCommits, "commits")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, resp, err := api.Repositories.ListCommits(ctx, "acme", "shop", nil)
 	if err != nil || len(list) != 1 {
 		t.Fatalf("%v, %v", list, err)
+	}
+	if given := resp.Request.Header.Get("Authorization"); given != "" {
+		t.Error("the answer leads to the token")
 	}
 	for name, want := range map[string]string{
 		"Authorization": "Bearer " + plantedToken, "X-Github-Api-Version": "2022-11-28", "User-Agent": "rcactl/test",
@@ -199,6 +206,11 @@ func TestOnlyReadsOfTheAPILeave(t *testing.T) {
 		}
 		if _, err := f.RoundTrip(req); !errors.Is(err, errElsewhere) {
 			t.Errorf("%s: %v", at, err)
+		}
+	}
+	for path, post := range map[string]bool{"app/installations/1/access_tokens/x": true, "app/installations/1": true, "repos/acme/shop": false, "orgs/acme": false} {
+		if method := map[bool]string{true: "POST", false: "GET"}[post]; isRead(method, path, call{asApp: true}) {
+			t.Errorf("%s %s as the App", method, path)
 		}
 	}
 	if len(f.asked) > 0 || f.requests() > 0 {
@@ -276,7 +288,7 @@ func TestLimits(t *testing.T) {
 		{"nearly used up", func(w http.ResponseWriter) { limitHeaders(w, 5000, 100, reset); answerJSON(w, oneCommit) }, "100 left); it is reset at 2026-11-22T09:20:00Z", false, nil},
 		{"nearly, without a credential", func(w http.ResponseWriter) { limitHeaders(w, 60, 2, reset); answerJSON(w, oneCommit) }, "", false, nil},
 		{"of another kind", func(w http.ResponseWriter) {
-			limitHeaders(w, 30, 0, reset)
+			limitHeaders(w, 30, 0, time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)) // go-github would refuse to ask
 			w.Header().Set("X-RateLimit-Resource", "search")
 			answerJSON(w, oneCommit)
 		}, "", false, nil},
@@ -370,6 +382,21 @@ func TestWaitsAreBounded(t *testing.T) {
 	if _, err := f.commits(t.Context()); !isStopped(err) || len(f.slept) != maxWaits || len(f.asked) != maxWaits+1 {
 		t.Errorf("%v, %v, %v", err, f.slept, f.asked)
 	}
+	f = newFront(t, nil, func(n int, w http.ResponseWriter, r *http.Request) {
+		if n%2 == 1 {
+			slow(n, w, r)
+			return
+		}
+		answerJSON(w, oneCommit)
+	})
+	for range maxWaits {
+		if _, err := f.commits(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := f.commits(t.Context()); !isStopped(err) || len(f.slept) != maxWaits {
+		t.Errorf("a third wait: %v, %v", err, f.slept)
+	}
 	f = newFront(t, func(_ *Config, env *connector.Env) { env.Now = time.Now }, slow)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
 	defer cancel()
@@ -442,6 +469,9 @@ func TestFaults(t *testing.T) {
 			}
 			if len(f.asked) != want || f.requests() != want || len(f.slept) != want-1 {
 				t.Errorf("asked %d times, waited %v", len(f.asked), f.slept)
+			}
+			if empty := errors.Is(err, errEmptyAnswer); empty != (tt.name == "empty 200") {
+				t.Errorf("empty: %v", err)
 			}
 			f.quiet(err, own)
 			f = newFront(t, nil, func(n int, w http.ResponseWriter, _ *http.Request) {
@@ -565,7 +595,7 @@ func TestAtMostFourAtATime(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if most.Load() != maxConcurrent {
+	if most.Load() != 4 {
 		t.Errorf("%d at a time", most.Load())
 	}
 }
