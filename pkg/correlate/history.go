@@ -123,7 +123,7 @@ func (h *history) lookFull(repo, sha string) fact {
 		return f // it is there, and only where is not known
 	}
 	got := h.answered(a, sha)
-	if got.state == stateFound && f.reach != "" && got.reach == "" {
+	if got.reach == "" && got.state != stateMissing {
 		got.reach = f.reach
 	}
 	if got.sha == "" {
