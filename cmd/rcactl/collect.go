@@ -38,11 +38,14 @@ func newCollect(sys *System, opts *options) *cobra.Command {
 		Short: "Ask the sources once what changed and what hurt, and sign the answer",
 		Long: long(`
 Asks every configured source, once and read-only, what changed and what hurt in a
-window of time. Without a config it takes the cluster that kubectl would take.
+window of time. Without a config it takes the cluster that kubectl would take and,
+where there is a GITHUB_TOKEN or GH_TOKEN, the repositories that its workloads and
+images name. Registries are asked only where this machine has a login, or where
+--registry says so.
 
 With --dump it reads what "kubectl get -o json", "kubectl cluster-info dump", "oc adm
-must-gather" or a support bundle recorded, and asks no cluster. --since then counts
-back from when the recording was made.
+must-gather" or a support bundle recorded, and asks nobody, but for GitHub and
+registries that flags name. --since then counts back from when the recording was made.
 
 Without --since, --from or --to the window reaches from where the last run ended
 (its cursor) to now, and the cursor moves. With them it is exactly the window that

@@ -122,7 +122,8 @@ func strangersEnv(env []string) []string {
 	return slices.DeleteFunc(slices.Clone(env), func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")
 		switch name {
-		case "GITHUB_TOKEN", "GH_TOKEN", "DATABASE_URL", "HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "KUBECONFIG":
+		case "GITHUB_TOKEN", "GH_TOKEN", "GH_HOST", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN", "GITHUB_API_URL",
+			"DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "DATABASE_URL", "HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "KUBECONFIG":
 			return true
 		}
 		return strings.HasPrefix(name, "RCACTL_") || strings.HasPrefix(name, "PG")
