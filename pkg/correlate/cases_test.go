@@ -34,65 +34,139 @@ func theMeetings() []rollout {
 	good := "high 0.90 image_label: full_sha, repository_confirmed, commit_exists, on_default_branch"
 	return []rollout{
 		{"a digest in the reference", correlate.Input{Events: events(pinned), Images: images(labelled(2, label(sha(2))))}, line(1, 3), good, 2},
-		{"a side car that did not change", correlate.Input{Events: events(kept), Images: images(proxy, labelled(2, label(sha(2))))}, line(1, 3),
-			"medium 0.80 image_label: full_sha, repository_confirmed, commit_exists, on_default_branch, several_images -0.10", 2},
+		{
+			"a side car that did not change",
+			correlate.Input{Events: events(kept), Images: images(proxy, labelled(2, label(sha(2))))},
+			line(1, 3),
+			"medium 0.80 image_label: full_sha, repository_confirmed, commit_exists, on_default_branch, several_images -0.10", 2,
+		},
 		{"a side car of another repository", correlate.Input{Events: events(kept), Images: images(labelled(2, label(sha(2))))}, line(1, 3), good, 2},
 		{"the image of the service's repository", correlate.Input{Events: events(twoChanged(func(*evidence.Template) {})), Images: images(labelled(2, label(sha(2)))), Services: services()}, line(1, 3), good, 2},
-		{"the container named like the service", correlate.Input{Events: events(twoChanged(func(t *evidence.Template) { t.Images[1].Container = "web" })), Images: images(labelled(2, label(sha(2))))}, line(1, 3),
-			"medium 0.80 image_label: full_sha, repository_confirmed, commit_exists, on_default_branch, several_images -0.10", 2},
-		{"two images of one commit", correlate.Input{Events: events(twoChanged(func(t *evidence.Template) { t.Images[0].Image = image + ":2" })),
-			Images: images(labelled(2, label(sha(2))), correlate.Image{Digest: digest(4), Metadata: &record.ImageMetadata{Claims: []record.ImageClaim{label(sha(2))}}})}, line(1, 3), good, 2},
-		{"the workload names another repository than the image", correlate.Input{Images: images(labelled(2, record.ImageClaim{Place: record.PlaceLabel, Revision: sha(1), Source: "github.com/nodejs/docker-node"})),
-			Events: events(claims(revisionClaim(sha(2)), sourceClaim(shop)))}, line(1, 3),
-			"medium 0.80 annotation: full_sha, repository_confirmed, commit_exists, on_default_branch", 2},
-		{"the inherited label is not found, the tag is", correlate.Input{Events: events(tagged(sha(2))), Images: images(labelled(2, noSource(sha(9)))), Services: services()}, line(1, 3),
-			"medium 0.75 tag_sha: full_sha, repository_confirmed, commit_exists, on_default_branch", 2},
-		{"GitHub was told of the commit, and nothing else says where it is from", correlate.Input{Events: events(event(nil), told(9*time.Minute, 2, nil), commit(2, nil)), Images: images(labelled(2, noSource(sha(2))))}, nil,
-			"high 0.93 image_label: full_sha, agreement +0.03, repository_confirmed, commit_exists, on_default_branch", 2},
+		{
+			"the container named like the service",
+			correlate.Input{Events: events(twoChanged(func(t *evidence.Template) { t.Images[1].Container = "web" })), Images: images(labelled(2, label(sha(2))))},
+			line(1, 3),
+			"medium 0.80 image_label: full_sha, repository_confirmed, commit_exists, on_default_branch, several_images -0.10", 2,
+		},
+		{"two images of one commit", correlate.Input{
+			Events: events(twoChanged(func(t *evidence.Template) { t.Images[0].Image = image + ":2" })),
+			Images: images(labelled(2, label(sha(2))), correlate.Image{Digest: digest(4), Metadata: &record.ImageMetadata{Claims: []record.ImageClaim{label(sha(2))}}}),
+		}, line(1, 3), good, 2},
+		{
+			"the workload names another repository than the image",
+			correlate.Input{
+				Images: images(labelled(2, record.ImageClaim{Place: record.PlaceLabel, Revision: sha(1), Source: "github.com/nodejs/docker-node"})),
+				Events: events(claims(revisionClaim(sha(2)), sourceClaim(shop))),
+			},
+			line(1, 3),
+			"medium 0.80 annotation: full_sha, repository_confirmed, commit_exists, on_default_branch", 2,
+		},
+		{
+			"the inherited label is not found, the tag is",
+			correlate.Input{Events: events(tagged(sha(2))), Images: images(labelled(2, noSource(sha(9)))), Services: services()},
+			line(1, 3),
+			"medium 0.75 tag_sha: full_sha, repository_confirmed, commit_exists, on_default_branch", 2,
+		},
+		{
+			"GitHub was told of the commit, and nothing else says where it is from",
+			correlate.Input{Events: events(event(nil), told(9*time.Minute, 2, nil), commit(2, nil)), Images: images(labelled(2, noSource(sha(2))))},
+			nil,
+			"high 0.93 image_label: full_sha, agreement +0.03, repository_confirmed, commit_exists, on_default_branch", 2,
+		},
 		{"a repository that is read has the commit", correlate.Input{Events: events(event(nil)), Images: images(labelled(2, noSource(sha(2)))), Repositories: []string{shop}}, line(1, 3), good, 2},
-		{"two repositories have the commit", correlate.Input{Events: events(event(nil)), Images: images(labelled(2, noSource(sha(2)))), Repositories: []string{shop, "github.com/fork/shop"}}, line(1, 3),
-			"low 0.45 image_label: full_sha, repository_unknown -0.45", 0},
+		{
+			"two repositories have the commit",
+			correlate.Input{Events: events(event(nil)), Images: images(labelled(2, noSource(sha(2)))), Repositories: []string{shop, "github.com/fork/shop"}},
+			line(1, 3),
+			"low 0.45 image_label: full_sha, repository_unknown -0.45", 0,
+		},
 		{"a deployment that GitHub was told of does not contradict the image", correlate.Input{Events: events(event(nil), told(9*time.Minute, 3, nil)), Images: images(labelled(2, label(sha(2))))}, line(1, 3), good, 2},
-		{"two deployments of one commit", correlate.Input{Events: events(event(nil), told(9*time.Minute, 2, nil), told(8*time.Minute, 2, nil)), Images: unlabelled(), Services: services()}, line(1, 3),
-			"medium 0.70 github_deployment: full_sha, repository_confirmed, commit_exists, on_default_branch", 2},
+		{
+			"two deployments of one commit",
+			correlate.Input{Events: events(event(nil), told(9*time.Minute, 2, nil), told(8*time.Minute, 2, nil)), Images: unlabelled(), Services: services()},
+			line(1, 3),
+			"medium 0.70 github_deployment: full_sha, repository_confirmed, commit_exists, on_default_branch", 2,
+		},
 		{"a deployment that failed, one that is too old and one that is too late", correlate.Input{Images: unlabelled(), Services: services(), Events: events(event(nil),
 			told(9*time.Minute, 2, func(e *evidence.Event) {
 				e.Deployment.Status, e.Deployment.Environment.State = evidence.StatusFailed, "failure"
 			}),
 			told(31*time.Minute, 2, nil), told(-11*time.Minute, 2, nil))}, line(1, 3), "low 0.00 none: no_claim", 0},
-		{"what was applied names a newer commit of the same repository than the tag", correlate.Input{Images: unlabelled(), Services: services(),
-			Events: events(event(func(e *evidence.Event) { managed(e); e.Deployment.To.Images[0].Image = image + ":" + sha(1) }), applied(3*time.Minute, shop, sha(2), sha(1)))}, line(1, 3),
-			"medium 0.75 tag_sha: full_sha, repository_confirmed, commit_exists, on_default_branch", 1},
-		{"what was applied long before", correlate.Input{Events: events(event(managed), applied(31*time.Minute, shop, sha(2), sha(1))), Images: unlabelled(), Services: services()}, line(1, 3),
-			"low 0.00 none: no_claim", 0},
-		{"a short commit that nobody verifies", correlate.Input{Events: events(tagged("main-" + sha(2)[:8])), Images: unlabelled(), Services: services()}, nil,
-			"low 0.45 short_sha: short_sha, repository_confirmed, not_verified -0.15", 0},
-		{"a short commit that was collected", correlate.Input{Events: events(tagged("main-"+sha(2)[:8]), commit(2, nil), commit(3, nil)), Images: unlabelled(), Services: services()}, nil,
-			"medium 0.55 short_sha: short_sha, repository_confirmed, on_default_branch, not_verified -0.05", 2},
+		{
+			"what was applied names a newer commit of the same repository than the tag",
+			correlate.Input{
+				Images: unlabelled(), Services: services(),
+				Events: events(event(func(e *evidence.Event) { managed(e); e.Deployment.To.Images[0].Image = image + ":" + sha(1) }), applied(3*time.Minute, shop, sha(2), sha(1))),
+			},
+			line(1, 3),
+			"medium 0.75 tag_sha: full_sha, repository_confirmed, commit_exists, on_default_branch", 1,
+		},
+		{
+			"what was applied long before",
+			correlate.Input{Events: events(event(managed), applied(31*time.Minute, shop, sha(2), sha(1))), Images: unlabelled(), Services: services()},
+			line(1, 3),
+			"low 0.00 none: no_claim", 0,
+		},
+		{
+			"a short commit that nobody verifies",
+			correlate.Input{Events: events(tagged("main-" + sha(2)[:8])), Images: unlabelled(), Services: services()},
+			nil,
+			"low 0.45 short_sha: short_sha, repository_confirmed, not_verified -0.15", 0,
+		},
+		{
+			"a short commit that was collected",
+			correlate.Input{Events: events(tagged("main-"+sha(2)[:8]), commit(2, nil), commit(3, nil)), Images: unlabelled(), Services: services()},
+			nil,
+			"medium 0.55 short_sha: short_sha, repository_confirmed, on_default_branch, not_verified -0.05", 2,
+		},
 		{"a version that was released", correlate.Input{Images: unlabelled(), Services: services(), Events: events(tagged("1.4.0"), commit(2, nil), evidence.Event{
 			Schema: evidence.Schema, ID: id("release"), Kind: evidence.KindRelease, Time: noon(), Severity: evidence.SeverityInfo,
 			Source:  evidence.Source{Connector: "github", Stream: "releases", Object: evidence.Object{Kind: "Release", Name: "v1.4.0"}},
 			Release: &evidence.Release{Repository: shop, Number: 1, Tag: "v1.4.0", Commit: sha(2)},
 		})}, nil, "medium 0.50 version_tag: git_tag, repository_confirmed, commit_exists, on_default_branch", 2},
-		{"a digest of content as a tag", correlate.Input{Events: events(tagged(strings.Repeat("ab", 32))), Images: unlabelled(), Services: services()}, nil,
-			"low 0.45 tag_sha: full_sha, repository_confirmed, not_verified -0.30", 0},
-		{"a commit that is younger than the rollout", correlate.Input{Images: images(correlate.Image{Digest: digest(2), Metadata: &record.ImageMetadata{Created: time.Unix(0, 0), Claims: []record.ImageClaim{label(sha(2))}}}),
-			Events: events(event(func(e *evidence.Event) {
-				at := made(2).Add(-6 * time.Minute)
-				e.Time, e.Deployment.Started = at, &at
-			}))}, line(1, 3),
-			"low 0.30 image_label: full_sha, repository_confirmed, commit_exists, on_default_branch, implausible_time -0.60", 0},
+		{
+			"a digest of content as a tag",
+			correlate.Input{Events: events(tagged(strings.Repeat("ab", 32))), Images: unlabelled(), Services: services()},
+			nil,
+			"low 0.45 tag_sha: full_sha, repository_confirmed, not_verified -0.30", 0,
+		},
+		{
+			"a commit that is younger than the rollout",
+			correlate.Input{
+				Images: images(correlate.Image{Digest: digest(2), Metadata: &record.ImageMetadata{Created: time.Unix(0, 0), Claims: []record.ImageClaim{label(sha(2))}}}),
+				Events: events(event(func(e *evidence.Event) {
+					at := made(2).Add(-6 * time.Minute)
+					e.Time, e.Deployment.Started = at, &at
+				})),
+			},
+			line(1, 3),
+			"low 0.30 image_label: full_sha, repository_confirmed, commit_exists, on_default_branch, implausible_time -0.60", 0,
+		},
 		{"an image from a build that writes no time", correlate.Input{Events: events(event(nil)), Images: images(correlate.Image{Digest: digest(2), Metadata: &record.ImageMetadata{Created: time.Unix(0, 0), Claims: []record.ImageClaim{label(sha(2))}}})}, line(1, 3), good, 2},
-		{"a branch was rewritten without it", correlate.Input{Images: images(labelled(2, label(sha(2)))), Services: services(),
-			Events: events(event(nil), commit(5, func(c *evidence.Commit) { c.Forced, c.PreviousHead = true, sha(2) }))}, &history{silent: true},
-			"medium 0.55 image_label: full_sha, repository_confirmed, not_verified -0.05, forced_away -0.30", 2},
+		{
+			"a branch was rewritten without it",
+			correlate.Input{
+				Images: images(labelled(2, label(sha(2)))), Services: services(),
+				Events: events(event(nil), commit(5, func(c *evidence.Commit) { c.Forced, c.PreviousHead = true, sha(2) })),
+			},
+			&history{silent: true},
+			"medium 0.55 image_label: full_sha, repository_confirmed, not_verified -0.05, forced_away -0.30", 2,
+		},
 		{"the config of another cluster", correlate.Input{Events: events(event(nil)), Images: images(labelled(2, label(sha(2)))), Services: []correlate.Service{
 			{Cluster: "staging", Namespace: "shop", Name: "web", Repository: config}, {Cluster: "prod-eu1", Namespace: "shop", Name: "web", Repository: shop}, {Namespace: "shop", Name: "web", Repository: config},
 		}}, line(1, 3), good, 2},
-		{"two wrong things", correlate.Input{Events: events(tagged("latest")), Images: images(labelled(2, label(sha(2)+"-dirty"))), Services: services()}, &history{first: 1, last: 3, off: map[int]bool{2: true}},
-			"medium 0.55 image_label: full_sha, repository_confirmed, commit_exists, dirty -0.20, off_default_branch -0.15", 2},
-		{"the image was not read, the tag tells", correlate.Input{Events: events(tagged(sha(2))), Services: services()}, line(1, 3),
-			"medium 0.75 tag_sha: full_sha, repository_confirmed, commit_exists, on_default_branch, image_unread", 2},
+		{
+			"two wrong things",
+			correlate.Input{Events: events(tagged("latest")), Images: images(labelled(2, label(sha(2)+"-dirty"))), Services: services()},
+			&history{first: 1, last: 3, off: map[int]bool{2: true}},
+			"medium 0.55 image_label: full_sha, repository_confirmed, commit_exists, dirty -0.20, off_default_branch -0.15", 2,
+		},
+		{
+			"the image was not read, the tag tells",
+			correlate.Input{Events: events(tagged(sha(2))), Services: services()},
+			line(1, 3),
+			"medium 0.75 tag_sha: full_sha, repository_confirmed, commit_exists, on_default_branch, image_unread", 2,
+		},
 	}
 }
 
@@ -116,17 +190,23 @@ func TestOnlyWhatMattersIsAsked(t *testing.T) {
 		in   correlate.Input
 		want []string
 	}{
-		{"a label, a tag and an annotation that agree are one question",
+		{
+			"a label, a tag and an annotation that agree are one question",
 			correlate.Input{Events: events(to(func(t *evidence.Template) {
 				t.Images[0].Image, t.Claims = image+":"+sha(2)[:9], []evidence.Claim{revisionClaim(sha(2)), versionClaim("v1.4.0")}
 			})), Images: images(labelled(2, label(sha(2))))},
-			[]string{shop + " " + sha(2) + ".."}},
-		{"who contradicts is asked too",
+			[]string{shop + " " + sha(2) + ".."},
+		},
+		{
+			"who contradicts is asked too",
 			correlate.Input{Events: events(tagged(sha(1))), Images: images(labelled(2, label(sha(2))))},
-			[]string{shop + " " + sha(1) + "..", shop + " " + sha(2) + ".."}},
-		{"what was collected is not asked, but for the files of a range",
+			[]string{shop + " " + sha(1) + "..", shop + " " + sha(2) + ".."},
+		},
+		{
+			"what was collected is not asked, but for the files of a range",
 			correlate.Input{Events: events(event(nil), commit(1, nil), commit(2, nil), commit(3, nil)), Images: both(1, 3)},
-			[]string{shop + " " + sha(1) + ".." + sha(3)}},
+			[]string{shop + " " + sha(1) + ".." + sha(3)},
+		},
 		{"a range of one commit that was collected", correlate.Input{Events: events(event(nil), commit(1, nil), commit(2, nil)), Images: both(1, 2)}, nil},
 		{"no repository, no question", correlate.Input{Events: events(tagged(sha(2))), Images: unlabelled()}, nil},
 		{"a side car that did not change, a service that was not touched", correlate.Input{Events: events(commit(1, nil))}, nil},
@@ -173,17 +253,27 @@ func TestNotes(t *testing.T) {
 		ask  *history
 		want []string
 	}{
-		{"kubernetes alone", correlate.Input{Events: events(event(nil), unread)}, nil,
-			[]string{"the images of 2 deployments were not read: what they say of their commits is not known"}},
+		{
+			"kubernetes alone",
+			correlate.Input{Events: events(event(nil), unread)},
+			nil,
+			[]string{"the images of 2 deployments were not read: what they say of their commits is not known"},
+		},
 		{"kubernetes and images", correlate.Input{Events: events(event(nil), unread), Images: both(1, 2)}, nil, []string{
 			"the image of 1 deployment was not read: what it says of its commit is not known",
 			"no source of history was asked: the commit of 1 deployment was not verified",
-			"no source of history was asked: what lies between the two commits of 1 deployment is not known"}},
-		{"github alone", correlate.Input{Events: events(commit(1, nil), pull(1, nil))}, line(1, 2),
-			[]string{"no deployment was read: commits and pull requests are not tied to any"}},
+			"no source of history was asked: what lies between the two commits of 1 deployment is not known",
+		}},
+		{
+			"github alone",
+			correlate.Input{Events: events(commit(1, nil), pull(1, nil))},
+			line(1, 2),
+			[]string{"no deployment was read: commits and pull requests are not tied to any"},
+		},
 		{"github was down", correlate.Input{Events: events(event(nil)), Images: both(1, 2)}, &history{silent: true}, []string{
 			"not all questions about history were answered: the commit of 1 deployment was not verified",
-			"not all questions about history were answered: what lies between the two commits of 1 deployment is not known"}},
+			"not all questions about history were answered: what lies between the two commits of 1 deployment is not known",
+		}},
 		{"all is known", correlate.Input{Events: events(event(nil)), Images: both(1, 2)}, line(1, 3), nil},
 		{"nothing", correlate.Input{}, nil, nil},
 	} {

@@ -226,9 +226,9 @@ func (h *history) between(a *record.HistoryAnswer) {
 	}
 	a.Finding = record.Found
 	r := &a.Range
-	r.Status, r.Ahead = record.RangeAhead, int32(head-base) //nolint:gosec // small
+	r.Status, r.Ahead = record.RangeAhead, int32(head-base)
 	if head < base {
-		r.Status, r.Ahead, r.Behind = record.RangeBehind, 0, int32(base-head) //nolint:gosec // small
+		r.Status, r.Ahead, r.Behind = record.RangeBehind, 0, int32(base-head)
 		base, head = head, base
 	}
 	for n := base + 1; n <= head; n++ {
