@@ -170,11 +170,18 @@ func TestWorkRepository(t *testing.T) {
 		"many/.git/config":                   "[remote \"b\"]\n\turl = https://github.com/acme/b\n[remote \"a\"]\n\turl = https://github.com/acme/a\n",
 	})
 	for _, tt := range []struct{ dir, host, want string }{
-		{"plain", "github.com", "github.com/acme/shop"}, {"plain/a/b", "github.com", "github.com/acme/shop"},
-		{"plain", "git.example.com", ""}, {"fork", "github.com", "github.com/acme/shop"},
-		{"other", "git.example.com", "git.example.com/team/repo"}, {"other", "github.com", ""},
-		{"none", "github.com", ""}, {"broken", "github.com", ""}, {"tree", "github.com", "github.com/acme/tree"},
-		{"main/sub", "github.com", "github.com/acme/sub"}, {"large", "github.com", ""}, {"many", "github.com", "github.com/acme/b"},
+		{"plain", "github.com", "github.com/acme/shop"},
+		{"plain/a/b", "github.com", "github.com/acme/shop"},
+		{"plain", "git.example.com", ""},
+		{"fork", "github.com", "github.com/acme/shop"},
+		{"other", "git.example.com", "git.example.com/team/repo"},
+		{"other", "github.com", ""},
+		{"none", "github.com", ""},
+		{"broken", "github.com", ""},
+		{"tree", "github.com", "github.com/acme/tree"},
+		{"main/sub", "github.com", "github.com/acme/sub"},
+		{"large", "github.com", ""},
+		{"many", "github.com", "github.com/acme/b"},
 		{"missing", "github.com", ""},
 	} {
 		if got := workRepository(filepath.Join(dir, tt.dir), tt.host); got != tt.want {
