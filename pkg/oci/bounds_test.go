@@ -2,6 +2,8 @@ package oci
 
 import (
 	"context"
+	"crypto"
+	"errors"
 	"fmt"
 	"io"
 	"log" //nolint:depguard // the server of the tests takes no other
@@ -12,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rcactl/rcactl/pkg/dsse"
 	"github.com/rcactl/rcactl/pkg/record"
 )
 
@@ -108,6 +111,50 @@ func TestAConfigThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// Not every platform of an index is looked through for a config.
+func TestTheNumberOfPlatformsIsBounded(t *testing.T) {
+	w, s, o := oneHost(t)
+	var entries []obj
+	for i := range maxPlatforms + 3 {
+		digest, _ := s.push(image{labels: labelled(fmt.Sprintf("%040d", i))})
+		entries = append(entries, entry(digest, "linux", fmt.Sprint("planted", i), nil))
+	}
+	s.index("many", nil, entries...)
+	got := readOne(t, o, "ghcr.io/acme/shop:many", "sha256:"+strings.Repeat("0", 64))
+	if got.Reason != "ghcr.io has more to say of this image than is read" || w.requests("ghcr.io", "/manifests/") != maxPlatforms+2 {
+		t.Errorf("got %+v after %d requests", got, w.requests("ghcr.io", "/manifests/"))
+	}
+}
+
+// Nothing that writes leaves, whatever a registry or the client library makes of it.
+func TestNothingWrites(t *testing.T) {
+	world := newWorld(t)
+	wire := newWire(Options{Transport: world})
+	wire.addRealm("https://auth.example.test/token")
+	for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "CONNECT", ""} {
+		for _, address := range []string{"https://ghcr.io/v2/acme/shop/blobs/uploads/", "https://auth.example.test/token", "https://auth.example.test/other"} {
+			if method == "POST" && strings.HasSuffix(address, "/token") {
+				continue
+			}
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, strings.NewReader("x"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Method = method
+			resp, err := wire.RoundTrip(req)
+			if !errors.Is(err, errRefused) {
+				t.Errorf("%s %s: %v", method, address, err)
+			}
+			if resp != nil {
+				_ = resp.Body.Close()
+			}
+		}
+	}
+	if len(world.seen) > 0 || len(wire.actions()) > 0 {
+		t.Errorf("sent: %v", world.seen)
+	}
+}
+
 // What does not have the digest that was asked for is not believed.
 func TestDigestsAreChecked(t *testing.T) {
 	w, s, o := oneHost(t)
@@ -146,6 +193,30 @@ func TestTheNumberOfImagesIsBounded(t *testing.T) {
 		if got.Unread || got.Cached != (i < 3) {
 			t.Errorf("%d in the next run: %+v", i, got)
 		}
+	}
+}
+
+// What may not be asked does not count.
+func TestTheBoundIsOfImagesThatAreAsked(t *testing.T) {
+	w, _, digest := behindTokens(t, map[string]string{"robot": "x"})
+	docker := writeDockerConfig(t, obj{"auths": obj{"ghcr.io": obj{"auth": basic("robot", "x")}, "quay.io": obj{}}})
+	asks := []Ask{{"quay.io/acme/shop", ""}, {"no image", ""}, {"ghcr.io/acme/shop", digest}}
+	if got := mustReader(t, Options{Transport: w, DockerConfig: docker, MaxImages: 1}).Read(t.Context(), asks)[2]; got.Reason != "" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// A limit that is met in the middle of an image ends with that request.
+func TestNothingFollowsALimit(t *testing.T) {
+	w, s, o := oneHost(t)
+	digest, _ := s.push(image{labels: labelled(commitA)})
+	o.Keys = []crypto.PublicKey{newKey(t, dsse.P256).Public()}
+	w.hosts["ghcr.io"] = answering(s, "/referrers/", status(429))
+	if got := readOne(t, o, "ghcr.io/acme/shop", digest); got.Reason != "" || claimAt(got.Metadata, record.PlaceLabel).Revision != commitA {
+		t.Errorf("got %+v", got)
+	}
+	if last := w.seen[len(w.seen)-1]; !strings.Contains(last.path, "/referrers/") {
+		t.Errorf("asked on: %+v", last)
 	}
 }
 

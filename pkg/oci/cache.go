@@ -42,12 +42,11 @@ func (c cache) get(digest string) (kept, bool) {
 	return k, true
 }
 
-// put keeps what belongs to the digest, and nothing of how it was asked for.
+// put keeps what belongs to the digest. How it was asked for is filled in later.
 func (c cache) put(digest string, k kept) {
 	if c.store == nil || digest == "" {
 		return
 	}
-	k.Image, k.Digest, k.ByTag = "", "", false
 	if value, err := json.Marshal(k); err == nil {
 		c.store.Put(c.key("image", digest), value)
 	}

@@ -35,13 +35,13 @@ func askHelper(ctx context.Context, helper, key string) (authn.AuthConfig, error
 	switch {
 	case out.over:
 		return authn.AuthConfig{}, errHelper
-	case err != nil && bytes.Contains(out.Bytes(), []byte("credentials not found")):
+	case err != nil && bytes.Contains(out.buf.Bytes(), []byte("credentials not found")):
 		return authn.AuthConfig{}, nil
 	case err != nil:
 		return authn.AuthConfig{}, errHelper
 	}
 	var answer struct{ Username, Secret string }
-	if json.Unmarshal(out.Bytes(), &answer) != nil {
+	if json.Unmarshal(out.buf.Bytes(), &answer) != nil {
 		return authn.AuthConfig{}, errHelper
 	}
 	if answer.Username == "<token>" {
@@ -50,17 +50,18 @@ func askHelper(ctx context.Context, helper, key string) (authn.AuthConfig, error
 	return authn.AuthConfig{Username: answer.Username, Password: answer.Secret}, nil
 }
 
-// limited keeps what is written up to a bound.
+// limited keeps what is written up to a bound. It is no bytes.Buffer, whose ReadFrom
+// io.Copy would use, past the bound.
 type limited struct {
-	bytes.Buffer
+	buf  bytes.Buffer
 	max  int
 	over bool
 }
 
 func (l *limited) Write(p []byte) (int, error) {
-	if l.Len()+len(p) > l.max {
+	if l.buf.Len()+len(p) > l.max {
 		l.over = true
 		return len(p), nil // and on, so that the program ends by itself
 	}
-	return l.Buffer.Write(p)
+	return l.buf.Write(p)
 }

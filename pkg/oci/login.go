@@ -34,9 +34,6 @@ type login struct {
 	auth       authn.AuthConfig
 	// helper is the program that has the login; key is what it knows it by.
 	helper, key string
-	// named says that docker's config has nothing but the name of the host: its store
-	// has the login, or had.
-	named bool
 }
 
 // dockerConfig is what is read of docker's config.json and of .dockerconfigjson.
@@ -98,12 +95,11 @@ func (c dockerConfig) logins(programs bool) []login {
 			continue
 		}
 		l.auth = a.config()
-		l.named = l.auth == authn.AuthConfig{}
 		if programs && c.CredsStore != "" {
 			l.helper = c.CredsStore
 		}
-		if l.named && l.helper == "" {
-			continue
+		if l.auth == (authn.AuthConfig{}) && l.helper == "" {
+			continue // a login that was given up
 		}
 		out = append(out, l)
 	}
@@ -112,12 +108,12 @@ func (c dockerConfig) logins(programs bool) []login {
 		if !ok || !programs || helper == "" {
 			continue
 		}
-		l.helper, l.named = helper, true
+		l.helper = helper
 		out = slices.DeleteFunc(out, func(o login) bool {
 			if o.host != l.host || o.path != l.path {
 				return false
 			}
-			l.auth, l.named = o.auth, o.named // for when the helper has none
+			l.auth = o.auth // for when the helper has none
 			return true
 		})
 		out = append(out, l)

@@ -359,7 +359,7 @@ func TestCredentialHelpers(t *testing.T) {
 		{"has none, the file does", `echo 'credentials not found in native keychain'; exit 1`, obj{"credsStore": "test", "auths": obj{"ghcr.io": obj{"auth": basic("robot", password)}}}, "get ghcr.io\n", ""},
 		{"fails", `echo "$0 planted" >&2; exit 1`, obj{"credHelpers": obj{"ghcr.io": "test"}}, "get ghcr.io\n", failed},
 		{"says no JSON", `echo planted`, obj{"credHelpers": obj{"ghcr.io": "test"}}, "get ghcr.io\n", failed},
-		{"says too much", `head -c 300000 /dev/zero`, obj{"credHelpers": obj{"ghcr.io": "test"}}, "get ghcr.io\n", failed},
+		{"says too much", give + `; head -c 300000 /dev/zero | tr '\0' ' '`, obj{"credHelpers": obj{"ghcr.io": "test"}}, "get ghcr.io\n", failed},
 		{"is not there", give, obj{"credHelpers": obj{"ghcr.io": "nowhere"}}, "", failed},
 		{"is a path", give, obj{"credHelpers": obj{"ghcr.io": "../test"}}, "", failed},
 		{"of another host", give, obj{"credHelpers": obj{"quay.io": "test"}, "credsStore": "test"}, "", none},
@@ -380,6 +380,37 @@ func TestCredentialHelpers(t *testing.T) {
 			}
 			w.onlyWhereTheyBelong(password, token, "planted-identity")
 		})
+	}
+}
+
+func TestAHelperIsNoPath(t *testing.T) {
+	marks := helperDir(t, `echo '{"Username":"robot","Secret":"x"}'`)
+	folder := strings.Split(os.Getenv("PATH"), string(os.PathListSeparator))[0]
+	t.Chdir(folder)
+	if err := os.Mkdir("docker-credential-x", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if auth, err := askHelper(t.Context(), "x/../docker-credential-test", "ghcr.io"); err == nil || marks() != "" {
+		t.Errorf("got %v, %v, helper asked %q", auth.Username, err, marks())
+	}
+}
+
+// Some servers of tokens have another status for a login that they do not take.
+func TestATokenThatIsNotGiven(t *testing.T) {
+	for code, want := range map[int]string{
+		400: "ghcr.io does not let this login read the image, or has no such image",
+		404: "ghcr.io does not let this login read the image, or has no such image",
+		403: "ghcr.io does not let this login read the image, or has no such image",
+		429: "ghcr.io said that it is asked too often",
+		503: "ghcr.io failed",
+		200: "ghcr.io gave an answer that is not that of a registry",
+	} {
+		w, _, digest := behindTokens(t, nil)
+		w.hosts["auth.example.test"] = status(code)
+		docker := writeDockerConfig(t, obj{"auths": obj{"ghcr.io": obj{"auth": basic("robot", "x")}}})
+		if got := readOne(t, Options{Transport: w, DockerConfig: docker}, "ghcr.io/acme/shop", digest); got.Reason != want {
+			t.Errorf("%d: %+v", code, got)
+		}
 	}
 }
 

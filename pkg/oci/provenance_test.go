@@ -109,6 +109,9 @@ func TestProvenance(t *testing.T) {
 		{name: "BuildKit's, in the index", push: inIndex(plain(commitA)), revision: commitA},
 		{name: "BuildKit's, with keys", push: inIndex(plain(commitA)), keys: keys, revision: commitA},
 		{name: "BuildKit's, about another image", push: inIndex(func(at) []byte { return provenance02(t, "sha256:"+strings.Repeat("9", 64), commitA) })},
+		{name: "BuildKit's, without a subject", revision: commitA, push: inIndex(func(a at) []byte {
+			return []byte(strings.Replace(string(provenance02(t, a.amd, commitA)), `"subject"`, `"other"`, 1))
+		})},
 		{name: "BuildKit's, not of SLSA", push: inIndex(func(a at) []byte {
 			return []byte(strings.Replace(string(provenance02(t, a.amd, commitA)), slsa02, "https://spdx.dev/Document", 1))
 		})},

@@ -52,6 +52,7 @@ func TestWhatADigestTurnsOutToBe(t *testing.T) {
 	amd, conf := s.push(image{labels: labelled(commitA)})
 	arm, armConf := s.push(image{labels: labelled(commitB)})
 	bare, _ := s.push(image{labels: map[string]string{"x": "y"}})
+	bare2, _ := s.push(image{labels: map[string]string{"x": "z"}})
 	attestation := s.attest("", "", typeStatement, []byte(`{}`))
 	index := s.index("v1", map[string]string{keyVersion: "v1"},
 		entry(attestation, "unknown", "unknown", map[string]string{keyReferenceType: "attestation-manifest"}),
@@ -72,6 +73,7 @@ func TestWhatADigestTurnsOutToBe(t *testing.T) {
 		{name: "config of a single image", image: "ghcr.io/acme/shop:single", digest: "docker://" + conf, what: "config", revision: commitA},
 		{name: "manifest whose index says it", image: "ghcr.io/acme/shop:v2", digest: bare, what: "manifest", indexRev: commitB},
 		{name: "manifest that is not in the tag's index", image: "ghcr.io/acme/shop:v1", digest: bare, what: "manifest"},
+		{name: "manifest that is not in the tag's index, which has a revision", image: "ghcr.io/acme/shop:v2", digest: bare2, what: "manifest"},
 		{name: "tag", image: "ghcr.io/acme/shop:v1", what: "index", revision: commitA, byTag: true},
 		{name: "index without a tag", image: "ghcr.io/acme/shop@" + around, what: "index", indexRev: commitB},
 		{name: "a tag that moved", image: "ghcr.io/acme/shop:v1", digest: gone, reason: "ghcr.io does not have this digest any more, and the tag is another image by now"},
@@ -138,7 +140,7 @@ func TestThePlatformThatIsChosen(t *testing.T) {
 
 // Environment, command, history and labels of other names are nowhere, in no form.
 func TestWhatAnImageRunsIsNotRead(t *testing.T) {
-	_, s, o := oneHost(t)
+	w, s, o := oneHost(t)
 	digest, _ := s.push(image{labels: map[string]string{keyRevision: commitA, "maintainer": planted, "org.opencontainers.image.authors": planted}})
 	store := newMemory()
 	o.Store = store
@@ -154,6 +156,15 @@ func TestWhatAnImageRunsIsNotRead(t *testing.T) {
 		if strings.Contains(text, planted) {
 			t.Errorf("in the %s: %s", name, text)
 		}
+	}
+	for _, s := range w.seen {
+		if s.agent != "rcactl/test" {
+			t.Errorf("asked as %q", s.agent)
+		}
+	}
+	var labels texts
+	if err := json.Unmarshal([]byte(`{"maintainer":"`+planted+`"}`), &labels); err != nil || len(labels) > 0 {
+		t.Errorf("labels %v, %v", labels, err)
 	}
 	// And there is no field that could take it.
 	fields := map[string]bool{}

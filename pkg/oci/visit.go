@@ -13,7 +13,7 @@ import (
 const (
 	// maxPlatforms bounds how many platforms of an index are looked through for a
 	// config.
-	maxPlatforms = 8
+	maxPlatforms = 12
 	// maxAttestations bounds the attestations that are read of one image.
 	maxAttestations = 8
 )
@@ -86,6 +86,9 @@ func (v *visit) byConfig(ctx context.Context, digest string) (kept, error) {
 		if image.Config.Digest == digest {
 			return v.asConfig(ctx, top, image)
 		}
+	}
+	if len(list) > maxPlatforms {
+		return kept{}, errTooLarge
 	}
 	return kept{}, errMoved
 }

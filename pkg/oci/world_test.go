@@ -39,7 +39,7 @@ type world struct {
 }
 
 // seen is a request as it arrived.
-type seen struct{ method, host, path, query, auth, body string }
+type seen struct{ method, host, path, query, auth, agent, body string }
 
 func newWorld(t *testing.T) *world { return &world{t: t, hosts: map[string]http.Handler{}} }
 
@@ -53,7 +53,7 @@ func (w *world) RoundTrip(req *http.Request) (*http.Response, error) {
 		_ = req.Body.Close()
 	}
 	w.mu.Lock()
-	w.seen = append(w.seen, seen{req.Method, req.URL.Host, req.URL.Path, req.URL.RawQuery, req.Header.Get("Authorization"), string(body)})
+	w.seen = append(w.seen, seen{req.Method, req.URL.Host, req.URL.Path, req.URL.RawQuery, req.Header.Get("Authorization"), req.Header.Get("User-Agent"), string(body)})
 	h := w.hosts[req.URL.Host]
 	w.mu.Unlock()
 	if h == nil {
