@@ -34,6 +34,7 @@ type Commit struct {
 	Files   map[string]string
 	Removed []string
 	Renamed map[string]string // from one path to another
+	Links   map[string]string // symbolic links: a path, and what it leads to
 	// Empty says that it changes nothing.
 	Empty bool
 	// Tag is the name of a tag on it; Annotated makes it one with a tagger.
@@ -234,12 +235,16 @@ func (c *Clone) writeFiles(out *bytes.Buffer, m Commit) {
 		fmt.Fprintf(out, "D %s\n", quotePath(path))
 	}
 	files := m.Files
-	if len(files)+len(m.Removed)+len(m.Renamed) == 0 && !m.Empty {
+	if len(files)+len(m.Removed)+len(m.Renamed)+len(m.Links) == 0 && !m.Empty {
 		files = map[string]string{fmt.Sprintf("src/%d/%d.go", c.last%32, c.last%1024): fmt.Sprintf("package src // %d\n", c.last)}
 	}
 	for _, path := range slices.Sorted(maps.Keys(files)) {
 		fmt.Fprintf(out, "M 100644 inline %s\n", quotePath(path))
 		writeData(out, files[path])
+	}
+	for _, path := range slices.Sorted(maps.Keys(m.Links)) {
+		fmt.Fprintf(out, "M 120000 inline %s\n", quotePath(path))
+		writeData(out, m.Links[path])
 	}
 }
 
@@ -314,7 +319,7 @@ func Plants() map[string]string {
 
 // Shapes are commits of every shape that a client can fall over: merges of two and
 // of three, pull requests merged, squashed and rebased, reverts, migrations, lock
-// files, binary files, renames, removed files, no change at all, dates out of order,
+// files, binary files, renames, removed files, links, no change at all, dates out of order,
 // authors that are programs, tags, a second branch, an orphan branch,
 // and Plants.
 func Shapes() []Commit {
@@ -334,19 +339,21 @@ func Shapes() []Commit {
 		{Name: "binary", Message: "docs: a picture", Files: map[string]string{"docs/picture.png": "\x89PNG\x00\x01\x02" + strings.Repeat("\x00\xff", 50)}},
 		{Name: "renamed", Message: "refactor: move order", Renamed: map[string]string{"pkg/checkout/order.go": "pkg/order/order.go"}},
 		{Name: "removed", Message: "remove a picture", Removed: []string{"docs/picture.png"}},
+		{Name: "link", Message: "a file becomes a link", Links: map[string]string{"go.sum": "go.mod"}, Files: map[string]string{"z.txt": "z\n"}},
 		{Name: "nothing", Message: "nothing changed", Empty: true},
 		{Name: "odd", Message: "path of another kind", Files: map[string]string{"odd/ä b\"c%2F#?.txt": "odd\n", "odd/tab\there": "tab\n"}},
 	}
 	out = append(out, Merged(7, plant["branch"], Commit{Author: who, Message: plant["subject"]}, Commit{Message: "second of seven"})...)
 	out = append(out, Squashed(8, "fix(order): "+plant["title"]))
+	out = append(out, Merged(12, "of-two", Squashed(13, "merged into another branch first"), Commit{Message: "more of twelve"})...)
 	out = append(out, Merged(9, "late", // written long ago, merged now
 		Commit{Message: "old work", Authored: day(-200), Committed: day(-180)}, Commit{Message: "older work", Authored: day(-300), Committed: day(-250)})...)
 	out[len(out)-1].Committed = day(1)
 	return append(out,
 		Commit{Name: "wrong", Message: "feat: what was wrong"},
 		Commit{Name: "revert", Message: "Revert \"feat: what was wrong\"\n\nThis reverts commit 0123456789abcdef0123456789abcdef01234567."},
-		Commit{Name: "left", Branch: "refs/pull/10/head", Message: "left"},
-		Commit{Name: "right", Branch: "refs/pull/11/head", Message: "right"},
+		Commit{Name: "left", Branch: "refs/pull/10/head", Message: "left", Committed: day(1).Add(time.Hour)},
+		Commit{Name: "right", Branch: "refs/pull/11/head", Message: "right", Committed: day(1).Add(time.Hour)}, // at the same time
 		Commit{Name: "octopus", Parents: []string{"revert", "left", "right"}, Message: "Merge branches of three"},
 		Commit{Name: "rebased", Message: "rebased", Authored: day(-30), Committed: day(2)},
 		Commit{Name: "skewed", Message: "from a machine whose clock is slow", Committed: day(-10)},

@@ -107,9 +107,19 @@ func checkRange(t *testing.T, dir string, s *Server, base, head string) {
 	if shas(have.Commits) != strings.Join(newest, "\n") {
 		t.Errorf("%s...%s has\n%s\ngit says\n%s", base, head, shas(have.Commits), strings.Join(newest, "\n"))
 	}
-	files := strings.Fields(git(t, dir, "diff", "--name-only", "-M", "-z", merge, head))
-	if want := len(strings.Split(git(t, dir, "diff", "--name-only", "-M", "-z", merge, head), "\x00")) - 1; len(files) > 0 && len(have.Files) != min(want, compareFiles) {
-		t.Errorf("%s...%s has %d files, git says %d", base, head, len(have.Files), want)
+	files := strings.Count(git(t, dir, "diff", "--name-only", "-M", "-z", merge, head), "\x00")
+	if len(have.Files) != min(files, compareFiles) {
+		t.Errorf("%s...%s has %d files, git says %d", base, head, len(have.Files), files)
+	}
+}
+
+func TestARangeHasTheFilesOfItsHeadOnly(t *testing.T) {
+	c := History(t, Commit{Name: "root"}, Commit{Name: "base", Files: map[string]string{"base.go": "x"}},
+		Commit{Name: "head", Branch: "other", Parents: []string{"root"}, Files: map[string]string{"head.go": "x"}})
+	s := New(t, c.Served("acme", "shop"))
+	have := get[comparison](t, s.URL+"/repos/acme/shop/compare/main...other", http.StatusOK)
+	if have.Status != "diverged" || len(have.Files) != 1 || have.Files[0].Filename != "head.go" {
+		t.Errorf("%s, %+v", have.Status, have.Files)
 	}
 }
 
@@ -198,6 +208,7 @@ func TestChangesHaveTheirKindAndText(t *testing.T) {
 		"renamed": {Filename: "pkg/order/order.go", Previous: "pkg/checkout/order.go", Status: "renamed"},
 		"removed": {Filename: "docs/picture.png", Status: "removed"},
 		"binary":  {Filename: "docs/picture.png", Status: "added"},
+		"link":    {Filename: "z.txt", Status: "added", Additions: 1, Patch: "@@ -0,0 +1 @@\n+z"},
 		"odd":     {Filename: "odd/tab\there", Status: "added", Additions: 1, Patch: "@@ -0,0 +1 @@\n+tab"},
 	} {
 		d := get[detail](t, s.URL+"/repos/acme/shop/commits/"+c.SHA(name), http.StatusOK)
@@ -258,6 +269,7 @@ func TestACommitHasThePullRequestThatBroughtIt(t *testing.T) {
 	r := c.Served("acme", "shop")
 	r.PullRequests = []PullRequest{
 		{Number: 20, Title: "open", HeadSHA: c.SHA("hotfix"), Head: "release/1.0"},
+		{Number: 22, Title: "given up", HeadSHA: c.SHA("hotfix"), Closed: Start()},
 		{Number: 21, Title: "rebased", Merged: Start(), MergeCommit: c.SHA("release"), Commits: []string{c.SHA("after")}},
 	}
 	s := New(t, r)
