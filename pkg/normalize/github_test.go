@@ -22,7 +22,9 @@ func TestACommitHasOneID(t *testing.T) {
 	other.Repository = "github.com/acme/shop2"
 	ids := map[string]int{}
 	for _, r := range []record.Record{
-		record.BranchCommit{Commit: c, DefaultBranch: true}, record.BranchCommit{Commit: c, Branch: "release"}, record.BranchCommit{Commit: c},
+		record.BranchCommit{Commit: c, DefaultBranch: true},
+		record.BranchCommit{Commit: c, Branch: "release"},
+		record.BranchCommit{Commit: c},
 		record.BranchCommit{Commit: other},
 	} {
 		events, err := normalize.Record("github", r)

@@ -115,7 +115,7 @@ func TestEqualClaimsShareTheirMemoryWithinABound(t *testing.T) {
 	if &a[0] != &b[0] {
 		t.Error("equal claims are kept twice")
 	}
-	for i := range 100_000 {
+	for i := range 200_000 {
 		if got := r.read(labels(fmt.Sprint(i))); len(got) != 1 || got[0].Value != fmt.Sprint(i) {
 			t.Fatalf("%d: %v", i, got)
 		}
