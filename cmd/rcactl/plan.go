@@ -17,8 +17,6 @@ type plannedSource struct {
 	Streams    []connector.Stream `json:"streams"`
 	NeverReads []string           `json:"never_reads"`
 	Notes      []string           `json:"notes,omitempty"`
-	// everywhere is what a grant without a place is good for.
-	everywhere string
 }
 
 // printPlan shows what a run would ask. It connects to nothing.
@@ -32,7 +30,7 @@ func (s *setup) printPlan(ctx context.Context, sys *System, opts *options) error
 		}
 		capabilities := c.Capabilities()
 		plan = append(plan, plannedSource{
-			Name: src.Name, Identity: capabilities.Identity, Streams: capabilities.Streams, NeverReads: capabilities.NeverReads, everywhere: everywhere(src.Type),
+			Name: src.Name, Identity: capabilities.Identity, Streams: capabilities.Streams, NeverReads: capabilities.NeverReads,
 		})
 	}
 	if s.cfg.Images.Read && slices.ContainsFunc(s.sources, func(src collect.Source) bool { return src.Type != typeGitHub }) {
@@ -44,7 +42,7 @@ func (s *setup) printPlan(ctx context.Context, sys *System, opts *options) error
 	p := newPrinter(sys, sys.Stdout)
 	for _, src := range plan {
 		p.line("%s %s", p.title.Render(src.Name), clean(src.Error))
-		rows := grantRows("identity", src.everywhere, src.Identity)
+		rows := grantRows("identity", src.Identity)
 		var optional []connector.Stream
 		for _, stream := range src.Streams {
 			name := stream.Name
@@ -52,7 +50,7 @@ func (s *setup) printPlan(ctx context.Context, sys *System, opts *options) error
 				name += " *"
 				optional = append(optional, stream)
 			}
-			rows = append(rows, grantRows(name, src.everywhere, stream.Needs)...)
+			rows = append(rows, grantRows(name, stream.Needs)...)
 		}
 		p.table("  ", rows)
 		printOptional(p, optional)
@@ -85,16 +83,8 @@ func printOptional(p *printer, streams []connector.Stream) {
 	}
 }
 
-// everywhere is what a grant without a place is good for, by the type of source.
-func everywhere(typ string) string {
-	if typ == typeGitHub {
-		return ""
-	}
-	return "the whole cluster"
-}
-
 // grantRows is a row a request: what for, verb, what, where.
-func grantRows(name, everywhere string, grants []connector.Grant) [][]cell {
+func grantRows(name string, grants []connector.Grant) [][]cell {
 	var rows [][]cell
 	for _, g := range grants {
 		what, where := g.Resource, g.Namespace
@@ -102,7 +92,7 @@ func grantRows(name, everywhere string, grants []connector.Grant) [][]cell {
 			what = g.Group + "/" + g.Resource
 		}
 		if where == "" {
-			where = everywhere
+			where = "the whole cluster"
 		}
 		rows = append(rows, []cell{{text: name}, {text: g.Verb}, {text: what}, {text: where}})
 		name = ""

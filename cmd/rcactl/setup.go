@@ -252,7 +252,7 @@ func (f *setupFlags) discover(ctx context.Context, registry *connector.Registry,
 	var broken []config.Instance
 	for _, typ := range registry.Types() {
 		factory, err := registry.Lookup(typ)
-		if err != nil || factory.Discover == nil || f.leftOut(typ, factory) {
+		if err != nil || factory.Discover == nil || len(f.connectors) > 0 && !slices.Contains(f.connectors, typ) {
 			continue
 		}
 		cfg, err := factory.Discover(ctx, s.env)
@@ -273,15 +273,6 @@ func (f *setupFlags) discover(ctx context.Context, registry *connector.Registry,
 		return cmp.Compare(slices.Index(registry.Types(), a.Type), slices.Index(registry.Types(), b.Type))
 	})
 	return nil
-}
-
-// leftOut reports whether a type is not looked for: one that --connector does not
-// name, or that does not read the recording and that no flag names.
-func (f *setupFlags) leftOut(typ string, factory connector.Factory) bool {
-	if len(f.connectors) > 0 {
-		return !slices.Contains(f.connectors, typ)
-	}
-	return f.dump != "" && len(f.apply(factory.New())) == 0
 }
 
 // unusable stands for a source that was found on this machine and cannot be used.

@@ -82,6 +82,10 @@ func TestAnUnknownCommitIsToldWhereOneCouldBeKnown(t *testing.T) {
 	if got, want := shown(low, high), "commit unknown low "+evidence.ReasonWords("no_claim")+"\n"; !strings.Contains(got, want) {
 		t.Errorf("want %q in\n%s", want, got)
 	}
+	guessed := rolledOut(evidence.ChangeRollout, evidence.Deployment{Revision: commitOne, Mapping: mapped(evidence.ConfidenceLow, "ambiguous")})
+	if got := shown(guessed, high); strings.Contains(got, "4f2a91c") {
+		t.Errorf("low, and attributed:\n%s", got)
+	}
 	scaled := rolledOut(evidence.ChangeScale, evidence.Deployment{Mapping: mapped(evidence.ConfidenceLow, "no_template")})
 	if got := shown(scaled, high); strings.Contains(got, "commit unknown") {
 		t.Errorf("a scaling changes no commit:\n%s", got)
@@ -180,7 +184,12 @@ func TestWhatCouldNotBeTiedIsALine(t *testing.T) {
 	if triedToTie(out.Statement) {
 		t.Error("no image was read, and deployments without a commit are told")
 	}
-	p.Sources[0].Status = manifest.StatusComplete
+	p.Sources[0].Status, p.Sources[0].Streams[0].Status = manifest.StatusComplete, manifest.StatusComplete
+	printer, text = testPrinter(0, nil, false)
+	printCoverage(printer, out)
+	if strings.Contains(text.String(), "said elsewhere") {
+		t.Errorf("said twice:\n%s", text)
+	}
 	if !triedToTie(out.Statement) {
 		t.Error("images were read, and deployments without a commit are not told")
 	}

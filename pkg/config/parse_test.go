@@ -292,6 +292,10 @@ func TestRenderIsReadBack(t *testing.T) {
 func TestRenderText(t *testing.T) {
 	cfg := config.Default()
 	cfg.Timeout = 2 * time.Hour
+	cfg.Services = map[string]config.Service{
+		"shop/basket":   {Repository: "github.com/acme/shop", Path: "services/basket"},
+		"shop/checkout": {Repository: "github.com/acme/shop"},
+	}
 	k := defaultKubernetes()
 	k.Context, k.Namespaces = "prod", []string{"shop"}
 	cfg.Connectors = []config.Instance{{Key: "kubernetes", Type: "kubernetes", Config: k}}
@@ -304,6 +308,16 @@ func TestRenderText(t *testing.T) {
 version: 1
 # Deadline of a whole run. What was read by then is written and signed as partial.
 timeout: 2h
+# Where services come from, where their images and annotations do not say it or are not to be believed. A key is namespace/service, or cluster/namespace/service.
+services:
+  # A repository, or a mapping of a repository and a path in it.
+  shop/basket:
+    # Repository of the source code: owner/name on github.com, host/owner/name, or an address without credentials.
+    repository: github.com/acme/shop
+    # Folder of the service in the repository.
+    path: services/basket
+  # A repository, or a mapping of a repository and a path in it.
+  shop/checkout: github.com/acme/shop
 # The sources to read. A key is a type, or type/name where one type is read several times.
 connectors:
   # A Kubernetes cluster: what was rolled out, restarted and scaled, and what hurt.
