@@ -119,11 +119,33 @@ func theMeetings() []rollout {
 			nil,
 			"medium 0.55 short_sha: short_sha, repository_confirmed, on_default_branch, not_verified -0.05", 2,
 		},
-		{"a version that was released", correlate.Input{Images: unlabelled(), Services: services(), Events: events(tagged("1.4.0"), commit(2, nil), evidence.Event{
-			Schema: evidence.Schema, ID: id("release"), Kind: evidence.KindRelease, Time: noon(), Severity: evidence.SeverityInfo,
-			Source:  evidence.Source{Connector: "github", Stream: "releases", Object: evidence.Object{Kind: "Release", Name: "v1.4.0"}},
-			Release: &evidence.Release{Repository: shop, Number: 1, Tag: "v1.4.0", Commit: sha(2)},
-		})}, nil, "medium 0.50 version_tag: git_tag, repository_confirmed, commit_exists, on_default_branch", 2},
+		{
+			"a version that was released",
+			correlate.Input{Images: unlabelled(), Services: services(), Events: events(tagged("1.4.0"), commit(2, nil), released(1, 2))},
+			nil,
+			"medium 0.50 version_tag: git_tag, repository_confirmed, commit_exists, on_default_branch", 2,
+		},
+		{
+			"a release whose tag was moved",
+			correlate.Input{Events: events(tagged("v1.4.0"), released(1, 1), released(2, 2), commit(1, nil), commit(2, nil)), Images: unlabelled(), Services: services()},
+			nil,
+			"low 0.45 version_tag: git_tag, repository_confirmed, not_verified -0.05", 0,
+		},
+		{
+			"label and provenance of an image are one voice",
+			correlate.Input{Events: events(event(nil)), Images: images(labelled(2, label(sha(2)), record.ImageClaim{Place: record.PlaceProvenance, Revision: sha(2), Source: shop}))},
+			line(1, 3),
+			"high 0.90 provenance: full_sha, repository_confirmed, commit_exists, on_default_branch", 2,
+		},
+		{
+			"what was applied is the configuration, of another repository",
+			correlate.Input{Images: unlabelled(), Services: services(), Events: events(event(func(e *evidence.Event) {
+				managed(e)
+				e.Deployment.To.Images[0].Image = image + ":" + sha(2)[:9]
+			}), applied(3*time.Minute, config, sha(1), sha(3)))},
+			line(1, 3),
+			"medium 0.60 short_sha: short_sha, repository_confirmed, commit_exists, on_default_branch", 2,
+		},
 		{
 			"a digest of content as a tag",
 			correlate.Input{Events: events(tagged(strings.Repeat("ab", 32))), Images: unlabelled(), Services: services()},
@@ -167,6 +189,28 @@ func theMeetings() []rollout {
 			line(1, 3),
 			"medium 0.75 tag_sha: full_sha, repository_confirmed, commit_exists, on_default_branch, image_unread", 2,
 		},
+	}
+}
+
+// released is a release of v1.4.0.
+func released(number int64, n int) evidence.Event {
+	return evidence.Event{
+		Schema: evidence.Schema, ID: id("release", number), Kind: evidence.KindRelease, Time: noon(), Severity: evidence.SeverityInfo,
+		Source:  evidence.Source{Connector: "github", Stream: "releases", Object: evidence.Object{Kind: "Release", Name: "v1.4.0"}},
+		Release: &evidence.Release{Repository: shop, Number: number, Tag: "v1.4.0", Commit: sha(n)},
+	}
+}
+
+func TestAnAnswerOfAnotherCommitIsNone(t *testing.T) {
+	for _, other := range []string{sha(3), "", "9be01d2"} {
+		in := correlate.Input{Events: events(event(nil)), Images: images(labelled(2, label(sha(2)))), Asked: true}
+		in.Answers = []record.HistoryAnswer{{
+			Question: record.HistoryQuestion{Repository: shop, Revision: sha(2)}, Finding: record.Found, Commit: record.Commit{SHA: other}, ReachOf: record.ReachOn,
+		}}
+		out := correlate.Correlate(in)
+		if got := say(out.Events[0].Deployment.Mapping); got != "low 0.30 image_label: full_sha, repository_not_confirmed -0.10, commit_not_found -0.50" {
+			t.Errorf("with an answer about %q: %s", other, got)
+		}
 	}
 }
 

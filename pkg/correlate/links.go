@@ -23,17 +23,13 @@ type carried struct {
 // carrier is a deployment, twice its place, and one more where it went back.
 type carrier int32
 
-// add keeps a deployment. Deployments come oldest first, so that the same event told
-// twice comes twice in a row.
-func (c *correlation) add(to *carried, at int, back bool) {
-	if n := len(to.by); n > 0 && c.event(to.by[n-1]).ID == c.event(carrier(2*at)).ID { //nolint:gosec // deployments are bounded far below
-		return
-	}
+// add keeps a deployment. They come oldest first.
+func (to *carried) add(at int, back bool) {
 	if len(to.by) == maxListed {
 		to.more++
 		return
 	}
-	by := carrier(2 * at) //nolint:gosec // as above
+	by := carrier(2 * at) //nolint:gosec // deployments are bounded far below
 	if back {
 		by++
 	}
@@ -63,7 +59,8 @@ func (c *correlation) carry() {
 	commits := map[*repository][]carried{}
 	pulls := map[int32]*carried{}
 	for i := range c.deployments {
-		if c.deployments[i].revision != "" {
+		// The same event told twice comes twice in a row.
+		if again := i > 0 && c.in.Events[c.deployments[i-1].event].ID == c.in.Events[c.deployments[i].event].ID; !again && c.deployments[i].revision != "" {
 			c.carriedBy(i, commits, pulls)
 		}
 	}
@@ -97,11 +94,11 @@ func (c *correlation) carriedBy(i int, commits map[*repository][]carried, pulls 
 		commits[r] = make([]carried, len(r.nodes))
 	}
 	for _, at := range nodes {
-		c.add(&commits[r][at], i, back)
+		commits[r][at].add(i, back)
 	}
 	for _, n := range numbers {
 		for _, at := range r.pullNumbers[n] {
-			c.add(pullOf(pulls, at), i, back)
+			pullOf(pulls, at).add(i, back)
 		}
 	}
 }

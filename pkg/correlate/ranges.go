@@ -172,7 +172,6 @@ func (s *span) walkTo(r *repository, back bool, u *scratch) (ok bool) {
 // single says that the files of a range of one commit are those of the commit.
 func (s *span) single(n *node) {
 	switch {
-	case len(n.parents()) != 1:
 	case n.body != nil && n.body.Size != nil:
 		files := n.body.Size.Files
 		s.body.Files, s.body.FilesTruncated, s.body.Categories = &files, n.body.Size.Truncated, n.body.Size.Categories

@@ -117,6 +117,27 @@ func TestWhatLiesBetween(t *testing.T) {
 			"unknown +0 -0 commits 0 more 0 pulls [] authors 0 not_asked", nil,
 		},
 		{
+			"a first commit that leads nowhere",
+			correlate.Input{Images: both(1, 4), Events: events(event(nil), commit(1, nil),
+				commit(4, func(c *evidence.Commit) { c.Parents = nil }))},
+			nil,
+			"unknown +0 -0 commits 0 more 0 pulls [] authors 0 not_asked", nil,
+		},
+		{
+			"a merge of another first commit",
+			correlate.Input{Images: both(1, 4), Events: events(event(nil), commit(1, nil),
+				commit(3, func(c *evidence.Commit) { c.Parents = nil }),
+				commit(4, func(c *evidence.Commit) { c.Parents = []string{sha(1), sha(3)} }))},
+			nil,
+			"unknown +0 -0 commits 0 more 0 pulls [] authors 0 not_asked", nil,
+		},
+		{
+			"a bot's commit that was collected",
+			correlate.Input{Events: events(event(nil), commit(6, nil), commit(7, nil)), Images: both(6, 7)},
+			nil,
+			"ahead +1 -0 commits 1 more 0 pulls [107] authors 0 files 2 in [{code 2}]", shas(7, 7),
+		},
+		{
 			"a gap in what was collected",
 			correlate.Input{Events: events(event(nil), commit(1, nil), commit(4, nil)), Images: both(1, 4)},
 			nil,
@@ -281,6 +302,7 @@ func TestACommitIsCarriedByManyDeployments(t *testing.T) {
 			e.Deployment.Started = nil
 		}))
 	}
+	list = append(list, list[len(list)-1], list[2]) // told twice, by two sources
 	out := settle(t, correlate.Input{Events: list, Images: both(1, 2)}, nil)
 	c := out.Events[1].Commit
 	if len(c.Deployments) != 100 || c.DeploymentsMore != 30 || c.Deployments[0].ID != id("rollout", 0) {

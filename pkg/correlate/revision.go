@@ -51,7 +51,7 @@ func readTidy(s string) named {
 	if i := strings.LastIndex(lower, "sha1:"); i >= 0 && (i == 0 || lower[i-1] == '@' || lower[i-1] == '/') {
 		return hex(lower[i+len("sha1:"):])
 	}
-	if strings.Contains(lower, "sha256:") || strings.HasPrefix(lower, "refs/heads/") {
+	if strings.HasPrefix(lower, "refs/heads/") {
 		return named{}
 	}
 	if tag, ok := strings.CutPrefix(s, "refs/tags/"); ok {
