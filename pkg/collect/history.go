@@ -103,8 +103,9 @@ func (w *historian) ask(ctx context.Context, h *history, questions []record.Hist
 	if w.over != "" {
 		return nobody(questions, w.over)
 	}
+	resolver := w.resolver // one that is left behind may still read it
 	got, err := isolate(ctx, h.grace, h.log, "resolve", func(ctx context.Context) ([]record.HistoryAnswer, error) {
-		return w.resolver.Resolve(ctx, questions)
+		return resolver.Resolve(ctx, questions)
 	})
 	switch {
 	case err != nil:
@@ -136,13 +137,13 @@ func (h *history) close(ctx context.Context) {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), h.grace)
 	defer stop()
 	for _, w := range h.sources {
-		s := w.source
-		if w.resolver == nil {
+		s, resolver := w.source, w.resolver
+		if resolver == nil {
 			s.result.Notes = append(s.result.Notes, unlisted)
 			continue
 		}
 		got, err := isolate(ctx, h.grace, h.log, "list what it was asked", func(context.Context) (got told, _ error) {
-			got.actions, got.notes = w.resolver.Resolved()
+			got.actions, got.notes = resolver.Resolved()
 			return got, nil
 		})
 		if err != nil {

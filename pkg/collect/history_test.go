@@ -384,7 +384,10 @@ func TestTroubleWithTheHistory(t *testing.T) {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		},
-		"answers nothing":      answers(0, func(*record.HistoryAnswer) {}),
+		"answers nothing": answers(0, func(*record.HistoryAnswer) {}),
+		"answers too much": func(_ context.Context, questions []record.HistoryQuestion) ([]record.HistoryAnswer, error) {
+			return append(make([]record.HistoryAnswer, len(questions)), record.HistoryAnswer{Finding: record.Found}), nil
+		},
 		"answers another":      answers(99, func(a *record.HistoryAnswer) { a.Question.Revision = "another" }),
 		"finds without saying": answers(99, func(a *record.HistoryAnswer) { a.Finding = "" }),
 	} {
@@ -403,6 +406,11 @@ func TestTroubleWithTheHistory(t *testing.T) {
 			c := out.Statement.Predicate.Correlation
 			if c == nil || c.Unanswered == 0 || c.Unanswered != c.Questions {
 				t.Errorf("%+v", c)
+			}
+			// One that may still be at it is not called again.
+			unlisted := slices.ContainsFunc(sourceOf(t, out, "scribe").Notes, func(n string) bool { return strings.Contains(n, "not among the actions") })
+			if unlisted != (name == "panics" || name == "hangs") {
+				t.Errorf("notes %q", sourceOf(t, out, "scribe").Notes)
 			}
 			h.nowhere(connectortest.Planted)
 		})

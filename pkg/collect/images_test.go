@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/registry"
 
@@ -132,6 +133,11 @@ func TestImagesThatCannotBeRead(t *testing.T) {
 		"one is gone": {collect.Images{Registries: []string{"http://" + host}}, func(w *record.Workload) {
 			w.Revisions[0].Containers = []record.Container{{Name: "app", Image: host + "/acme/gone:1", Digest: "sha256:" + strings.Repeat("0", 64)}}
 		}, manifest.StatusComplete, "1 image could not be read"},
+		"all are gone": {collect.Images{Registries: []string{"http://" + host}}, func(w *record.Workload) {
+			for i := range w.Revisions {
+				w.Revisions[i].Containers = []record.Container{{Name: "app", Image: fmt.Sprint(host, "/acme/gone:", i)}}
+			}
+		}, manifest.StatusSkipped, "could not be read"},
 		"a config that is none": {collect.Images{DockerConfig: "/dev/null/config.json"}, func(*record.Workload) {}, manifest.StatusSkipped, "2 images"},
 		"a bound":               {collect.Images{Registries: []string{"http://" + host}, MaxImages: 1}, func(*record.Workload) {}, manifest.StatusComplete, "1 image not asked for"},
 	} {
@@ -148,10 +154,49 @@ func TestImagesThatCannotBeRead(t *testing.T) {
 			if src.Status != tt.status || src.Streams[0].Status != tt.status || !strings.Contains(text, tt.says) {
 				t.Errorf("%+v", src)
 			}
+			reasons := []string{}
+			for _, e := range eventsOf(t, out.Dir, "shelf") {
+				if e.Deployment.Mapping != nil {
+					for _, r := range e.Deployment.Mapping.Reasons {
+						reasons = append(reasons, r.Code)
+					}
+				}
+			}
+			if slices.Contains(reasons, "image_unreadable") != (name == "all are gone") {
+				t.Errorf("the reasons are %v", reasons)
+			}
 			if p := out.Statement.Predicate; p.Outcome != manifest.OutcomeComplete || p.Correlation.Deployments == 0 {
 				t.Errorf("%s, %+v", p.Outcome, p.Correlation)
 			}
 		})
+	}
+}
+
+// A registry that does not answer leaves the others time to.
+func TestARegistryThatHangsDoesNotKeepTheOthersFromBeingAsked(t *testing.T) {
+	h := newHouse(t)
+	release := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+	}))
+	defer server.Close()
+	defer close(release)
+	w := rollout("cart", 30, 2, 5)
+	for i := range w.Revisions {
+		w.Revisions[i].Containers[0].Image = strings.TrimPrefix(server.URL, "http://") + "/acme/shop:" + w.Revisions[i].Name
+	}
+	o := h.options(shelfSource(w), scribeSource("scribe", scribe{head: 9, repository: shopRepository}))
+	o.Window, o.Timeout = hour(), 6*time.Second
+	o.Images = collect.Images{Registries: []string{server.URL}, Timeout: time.Minute}
+	out := h.run(o)
+	if src := sourceOf(t, out, "scribe"); src.Status != manifest.StatusComplete || out.Statement.Predicate.Correlation.Unanswered != 0 {
+		t.Errorf("%+v, %+v", src, out.Statement.Predicate.Correlation)
+	}
+	if src := sourceOf(t, out, "images"); src.Status != manifest.StatusSkipped || !strings.Contains(src.Streams[0].Reason, "could not be read") {
+		t.Errorf("%+v", src)
 	}
 }
 
