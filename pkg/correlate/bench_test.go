@@ -30,6 +30,7 @@ func BenchmarkCorrelate(b *testing.B) {
 	allocated := func() uint64 { runtime.ReadMemStats(&after); return after.TotalAlloc - before.TotalAlloc }()
 	runtime.GC()
 	runtime.ReadMemStats(&after)
+	runtime.KeepAlive(in)
 	n := float64(services * rollouts)
 	b.ReportMetric(n*float64(b.N)/b.Elapsed().Seconds(), "deployments/s")
 	b.ReportMetric(float64(allocated)/float64(b.N)/n, "allocB/deployment")
