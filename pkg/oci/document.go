@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"mime"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -196,26 +197,59 @@ func claimOf(place record.ImagePlace, t texts) (record.ImageClaim, bool) {
 		revision, source, version, created = t[oldRevision], t[oldSource], t[oldVersion], t[oldCreated]
 	}
 	c := record.ImageClaim{
-		Place: place, Revision: printable(revision, maxRevision), Source: record.RepositoryName(source),
-		Version: printable(version, maxVersion), Created: timeOf(created),
+		Place: place, Revision: revisionOf(revision), Source: record.RepositoryName(source),
+		Version: versionOf(version), Created: timeOf(created),
 	}
 	return c, c.Revision != "" || c.Source != "" || c.Version != ""
 }
 
-// printable gives a value of ASCII without blanks, or "" for all that is not one:
-// a revision or version has no sentences, and no addresses, which may hold a
-// password.
-func printable(s string, limit int) string {
+var (
+	// commitText is a commit or its beginning, as builders write it: alone, or after
+	// the branch (main@sha1:..., main/...), with or without a mark of local changes.
+	commitText = regexp.MustCompile(`^(?:[!-~]*[@/])?((?:sha1:|sha256:)?[0-9a-fA-F]{7,64}(?:[-+._](?i:dirty))?)$`)
+	// tagText is what may be a tag: v1.2.3, shop/v1.2.3, refs/tags/v1.2.3-5-g4f2a91c.
+	tagText   = regexp.MustCompile(`^(?:[A-Za-z][A-Za-z0-9._-]*[-_/])*[A-Za-z]?[0-9]+\.[0-9][A-Za-z0-9._+-]*$|^(?:[A-Za-z0-9._-]+/)*[A-Za-z0-9._-]+-[0-9]+-g[0-9a-f]{7,64}(?:-dirty)?$`)
+	plainText = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]*$`)
+	longWord  = regexp.MustCompile(`[A-Za-z0-9]{20,}`)
+	hexWord   = regexp.MustCompile(`^(?i:g?[0-9a-f]+)$`)
+)
+
+// revisionOf gives what may be kept of a revision: a commit, without the branch that
+// it may stand behind, or a version. What people write otherwise is dropped: it is kept
+// on disk, and may be a name, an address or a credential.
+func revisionOf(s string) string {
 	s = strings.TrimSpace(s)
-	if len(s) > limit || strings.Contains(s, "://") {
+	if len(s) > maxRevision {
 		return ""
 	}
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] > '~' {
-			return ""
-		}
+	if m := commitText.FindStringSubmatch(s); m != nil && !strings.Contains(s, "://") {
+		return m[1]
+	}
+	if !tagText.MatchString(s) || likeToken(s) {
+		return ""
 	}
 	return s
+}
+
+// versionOf gives what may be kept of a version: no blanks, no addresses, nothing
+// that looks like a credential.
+func versionOf(s string) string {
+	s = strings.TrimSpace(s)
+	if len(s) > maxVersion || !plainText.MatchString(s) || likeToken(s) {
+		return ""
+	}
+	return s
+}
+
+// likeToken reports whether a text has a long word of letters and digits that is no
+// commit.
+func likeToken(s string) bool {
+	for _, word := range longWord.FindAllString(s, -1) {
+		if !hexWord.MatchString(word) && strings.ContainsAny(word, "0123456789") {
+			return true
+		}
+	}
+	return false
 }
 
 // timeOf reads a time of RFC 3339. What no image was built in is no time.

@@ -47,7 +47,7 @@ func reasonFor(err error, host string) string {
 	case errors.Is(err, errCertificate):
 		return host + " could not be reached: its certificate is not trusted here"
 	case errors.Is(err, errNoTLS):
-		return host + " offers no TLS; a registry that is named with http:// is asked without"
+		return host + " offers no TLS, and is not asked without"
 	case errors.Is(err, errTimeout):
 		return host + " did not answer in time"
 	case errors.Is(err, errStopped):

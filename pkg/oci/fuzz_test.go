@@ -12,7 +12,7 @@ import (
 // checkClaim holds what is told of an image to its promises.
 func checkClaim(t *testing.T, c record.ImageClaim) {
 	t.Helper()
-	if len(c.Revision) > maxRevision || len(c.Version) > maxVersion || strings.ContainsFunc(c.Revision+c.Version, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if len(c.Revision) > maxRevision || len(c.Version) > maxVersion || strings.ContainsFunc(c.Revision+c.Version, func(r rune) bool { return r <= ' ' || r > '~' || r == '@' }) {
 		t.Errorf("odd: %+v", c)
 	}
 	if c.Source != "" && record.RepositoryName(c.Source) != c.Source {

@@ -278,7 +278,7 @@ func TestPlainHTTP(t *testing.T) {
 		}
 		w.forget()
 		got := readOne(t, Options{Transport: plain, Registries: []string{host}}, host+"/acme/shop", digest)
-		if got.Reason != host+" offers no TLS; a registry that is named with http:// is asked without" || len(w.seen) > 0 {
+		if got.Reason != host+" offers no TLS, and is not asked without" || len(w.seen) > 0 {
 			t.Errorf("%s: %+v, asked %v", host, got, w.seen)
 		}
 	}

@@ -130,7 +130,7 @@ func (s statement) claim() (record.ImageClaim, bool) {
 	}
 	for _, b := range []buildkit{p.Metadata.BuildKit, p.RunDetails.Metadata.BuildKit} {
 		if b.VCS.Revision != "" {
-			c.Revision, c.Source = printable(b.VCS.Revision, maxRevision), record.RepositoryName(b.VCS.Source)
+			c.Revision, c.Source = revisionOf(b.VCS.Revision), record.RepositoryName(b.VCS.Source)
 			return c, c.Revision != ""
 		}
 	}

@@ -18,8 +18,9 @@ const (
 type ImageClaim struct {
 	Place ImagePlace `json:"place"`
 	// Revision, Source and Version are org.opencontainers.image.revision, .source and
-	// .version as they stand there, or what a provenance says. Source is in the form
-	// of RepositoryName, empty when it is none.
+	// .version, or what a provenance says. Revision is a commit or version, without a
+	// branch before it; Source is in the form of RepositoryName. What stands there and
+	// has another form is left out.
 	Revision string `json:"revision,omitempty"`
 	Source   string `json:"source,omitempty"`
 	Version  string `json:"version,omitempty"`
