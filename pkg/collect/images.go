@@ -142,8 +142,7 @@ func (r *session) noteImages(s *source, asks []oci.Ask, answers []oci.Answer, er
 	why = append(why, reasonsOf(unread, "not asked for")...)
 	c := imagesCoverage(s.plan.window, s.tallies.records[imagesStream], len(asks))
 	if c.Status == connector.Skipped && len(why) > 0 {
-		c.Reason, why = c.Reason+": "+why[0], why[1:]
-		s.Skip = c.Reason
+		s.Skip = c.Reason + ": " + why[0]
 	}
 	s.result.Notes, s.result.Coverage = why, []connector.Coverage{c}
 }

@@ -150,7 +150,7 @@ func TestImagesThatCannotBeRead(t *testing.T) {
 			o.Window, o.Images = hour(), tt.images
 			out := h.run(o)
 			src := sourceOf(t, out, "images")
-			text := strings.Join(append(src.Notes, src.Streams[0].Reason), "\n")
+			text := strings.Join(src.Notes, "\n")
 			if src.Status != tt.status || src.Streams[0].Status != tt.status || !strings.Contains(text, tt.says) {
 				t.Errorf("%+v", src)
 			}
@@ -195,7 +195,7 @@ func TestARegistryThatHangsDoesNotKeepTheOthersFromBeingAsked(t *testing.T) {
 	if src := sourceOf(t, out, "scribe"); src.Status != manifest.StatusComplete || out.Statement.Predicate.Correlation.Unanswered != 0 {
 		t.Errorf("%+v, %+v", src, out.Statement.Predicate.Correlation)
 	}
-	if src := sourceOf(t, out, "images"); src.Status != manifest.StatusSkipped || !strings.Contains(src.Streams[0].Reason, "could not be read") {
+	if src := sourceOf(t, out, "images"); src.Status != manifest.StatusSkipped || !strings.Contains(strings.Join(src.Notes, " "), "could not be read") {
 		t.Errorf("%+v", src)
 	}
 }
