@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -178,6 +181,17 @@ func lines(s string) []string {
 	return out
 }
 
+// pullsOfGit are the numbers of pull requests that the subjects of commits say were
+// merged.
+func pullsOfGit(clone *standin.Clone, args ...string) (out []int64) {
+	log := clone.Git(append([]string{"log", "--format=%s"}, args...)...)
+	for _, m := range regexp.MustCompile(`(?m)^Merge pull request #(\d+) |\(#(\d+)\)$`).FindAllStringSubmatch(log, -1) {
+		n, _ := strconv.ParseInt(m[1]+m[2], 10, 64)
+		out = append(out, n)
+	}
+	return pullNumbers(out)
+}
+
 func TestCommitsAreThoseOfGit(t *testing.T) {
 	clone := standin.History(t, standin.Shapes()...)
 	b := newBench(t, clone.Served("acme", "shop"), then())
@@ -198,7 +212,7 @@ func TestCommitsAreThoseOfGit(t *testing.T) {
 		}
 	}
 	slices.Sort(pulls)
-	if diff := cmp.Diff([]int64{7, 8, 9}, pulls); diff != "" {
+	if diff := cmp.Diff(pullsOfGit(clone, "--first-parent", "main"), pulls); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -336,6 +350,53 @@ func TestWhatIsMergedLateIsNotMissed(t *testing.T) {
 	}
 	if c := second.commit(t, clone.SHA("merge")); !c.NotBefore.IsZero() || !slices.Equal(c.PullRequests, []int64{5}) {
 		t.Errorf("%+v", c)
+	}
+}
+
+func TestWhatIsPushedMeanwhileIsTheNextRuns(t *testing.T) {
+	clone := standin.History(t, standin.Commit{Name: "root"},
+		standin.Commit{Name: "meanwhile", Committed: then().Add(time.Second)}, standin.Commit{Name: "wrong clock", Committed: then().Add(1000 * time.Hour)})
+	b := newBench(t, clone.Served("acme", "shop"), then())
+	first := b.collect(all())
+	first.complete(t)
+	if diff := cmp.Diff([]string{clone.SHA("root")}, first.shas()); diff != "" {
+		t.Error(diff)
+	}
+	b.now = then().Add(10 * time.Minute)
+	second := b.collect(b.after(first, b.now))
+	if !slices.Contains(second.shas(), clone.SHA("meanwhile")) {
+		t.Errorf("lost: %v", second.shas())
+	}
+	// One with a later date need not be the head,
+	clone = standin.History(t, standin.Commit{Name: "root"},
+		standin.Commit{Name: "meanwhile", Committed: then().Add(time.Second)}, standin.Commit{Name: "head", Committed: then().Add(-time.Minute)})
+	b = newBench(t, clone.Served("acme", "shop"), then())
+	first = b.collect(all())
+	b.now = then().Add(10 * time.Minute)
+	if second = b.collect(b.after(first, b.now)); !slices.Contains(second.shas(), clone.SHA("meanwhile")) {
+		t.Errorf("lost: %v", second.shas())
+	}
+	// and a head that no list by date has is not passed over.
+	clone = standin.History(t, standin.Commit{Name: "root"}, standin.Commit{Name: "wrong clock", Committed: then().Add(1000 * time.Hour)})
+	b = newBench(t, clone.Served("acme", "shop"), then())
+	if first = b.collect(all()); strings.Contains(string(first.result.State), clone.SHA("wrong clock")) {
+		t.Errorf("%s", first.result.State)
+	}
+	// Of a branch that was seen before, one with a wrong date is told when it comes.
+	clone = standin.History(t, standin.Commit{Name: "root"})
+	b = newBench(t, clone.Served("acme", "shop"), then())
+	first = b.collect(all())
+	clone.Add(standin.Commit{Name: "wrong clock", Committed: then().Add(1000 * time.Hour)})
+	b.server.Update("acme", "shop", func(*standin.Repository) {})
+	b.now = then().Add(10 * time.Minute)
+	second = b.collect(b.after(first, b.now))
+	if c := second.commit(t, clone.SHA("wrong clock")); !c.NotBefore.Equal(then()) || !c.NotAfter.Equal(b.now) {
+		t.Errorf("%+v", c)
+	}
+	b.server.Forget()
+	b.now = b.now.Add(time.Minute)
+	if third := b.collect(b.after(second, b.now)); len(third.shas()) != 0 {
+		t.Errorf("told again: %v", third.shas())
 	}
 }
 
@@ -582,6 +643,7 @@ func TestDeploymentsAndRuns(t *testing.T) {
 		{ID: 14, Path: ".github/workflows/ci.yml", SHA: shas[1], Status: "completed", Conclusion: "cancelled", Created: at(-5), Updated: at(-4)},
 		{ID: 15, Path: ".github/workflows/ci.yml", SHA: shas[1], Status: "completed", Conclusion: "timed_out", Created: at(-120), Updated: at(-50), Attempt: 2, Started: at(-70)},
 		{ID: 16, Path: ".github/workflows/ci.yml", SHA: shas[1], Status: "completed", Conclusion: "failure", Created: at(-120), Updated: at(-90)},
+		{ID: 17, Path: ".github/workflows/deploy.yml", SHA: shas[1], Status: "in_progress", Created: at(-300), Updated: at(-300)},
 	}
 	b := newBench(t, served, then())
 	b.change = func(c *Config) { c.DeployWorkflows = []string{"deploy.yml"} }
@@ -614,41 +676,73 @@ func TestDeploymentsAndRuns(t *testing.T) {
 			t.Errorf("%+v", w)
 		}
 	}
-	if diff := cmp.Diff(map[int64]bool{11: false, 12: true, 13: true, 15: false}, runs); diff != "" {
+	if diff := cmp.Diff(map[int64]bool{11: false, 12: true, 13: true, 15: false, 17: true}, runs); diff != "" {
 		t.Error(diff)
 	}
 
-	// What had no outcome is looked at again, whatever its last change is said to be,
-	// and a run that had not ended too.
+	// A run that had not ended is looked at again.
 	b.server.Update("acme", "shop", func(r *standin.Repository) {
-		r.Deployments = slices.Clone(r.Deployments)
-		r.Deployments[4].Updated = at(-20)
-		r.Deployments[4].Statuses = []standin.Status{{State: "failure", Created: at(170)}}
 		r.Runs = slices.Clone(r.Runs)
-		r.Runs[3].Status, r.Runs[3].Conclusion, r.Runs[3].Updated = "completed", "failure", at(175)
+		r.Runs[7].Status, r.Runs[7].Conclusion, r.Runs[7].Updated = "completed", "failure", at(175)
 	})
 	b.now = at(180)
 	second := b.collect(b.after(g, b.now))
 	second.complete(t)
-	told = nil
-	for _, r := range second.of(record.StreamDeployments) {
-		d := r.(record.CodeDeployment)
-		told = append(told, d.ID)
-		if d.ID == 5 && (len(d.Statuses) != 1 || d.Statuses[0].State != "failure") {
-			t.Errorf("%+v", d)
-		}
-	}
-	// The third is in the overlap, and was not told yet.
-	if diff := cmp.Diff([]int64{3, 5}, told); diff != "" {
-		t.Error(diff)
-	}
 	ended := false
 	for _, r := range second.of(record.StreamWorkflowRuns) {
 		w := r.(record.WorkflowRun)
-		ended = ended || w.ID == 13 && w.Conclusion == "failure"
+		ended = ended || w.ID == 17 && w.Conclusion == "failure"
 	}
 	if !ended {
 		t.Errorf("%+v", second.of(record.StreamWorkflowRuns))
+	}
+
+	// And a deployment that had no outcome, whatever its last change is said to be.
+	b.server.Update("acme", "shop", func(r *standin.Repository) {
+		r.Deployments = slices.Clone(r.Deployments)
+		r.Deployments[4].Statuses = []standin.Status{{State: "failure", Created: at(590)}}
+	})
+	b.server.Fail(standin.Fault{Route: "GET /repos/{owner}/{repo}/deployments", Effect: unchanged("2026-02-14T08:40:00Z")})
+	b.now = at(600)
+	third := b.collect(b.after(second, b.now))
+	third.complete(t)
+	if d := third.of(record.StreamDeployments); len(d) != 1 || d[0].(record.CodeDeployment).ID != 5 || len(d[0].(record.CodeDeployment).Statuses) != 1 {
+		t.Errorf("%+v", d)
+	}
+}
+
+// unchanged answers with another updated_at.
+func unchanged(at string) standin.Effect {
+	return func(_ *standin.Server, w http.ResponseWriter, r *http.Request, serve http.HandlerFunc) {
+		got := httptest.NewRecorder()
+		serve(got, r)
+		var list []map[string]any
+		if json.Unmarshal(got.Body.Bytes(), &list) != nil {
+			return
+		}
+		for _, d := range list {
+			d["updated_at"] = at
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(list)
+	}
+}
+
+func TestAPullRequestThatWasMadeLongAgo(t *testing.T) {
+	clone := standin.History(t, standin.Linear(2)...)
+	served := clone.Served("acme", "shop")
+	sha, long := clone.Git("rev-parse", "main"), then().Add(-900*time.Hour)
+	for n := range int64(120) {
+		served.PullRequests = append(served.PullRequests, standin.PullRequest{Number: n + 2, Created: long.Add(time.Hour), Updated: long.Add(2 * time.Hour), Merged: long.Add(2 * time.Hour), HeadSHA: sha, MergeCommit: sha})
+	}
+	served.PullRequests = append(served.PullRequests, standin.PullRequest{Number: 1, Created: long, Updated: then().Add(-time.Minute), Merged: then().Add(-time.Minute), HeadSHA: sha, MergeCommit: sha})
+	b := newBench(t, served, then())
+	g := b.collect(connector.Request{Window: window.Window{Start: then().Add(-time.Hour), End: then()}})
+	if p := g.of(record.StreamPullRequests); len(p) != 1 || p[0].(record.PullRequest).Number != 1 {
+		t.Errorf("%+v", p)
+	}
+	if n := b.server.Count()["GET /repos/{owner}/{repo}/pulls"]; n != 1 {
+		t.Errorf("%d pages", n)
 	}
 }
 

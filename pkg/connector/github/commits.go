@@ -186,8 +186,8 @@ func (s *source) listSince(ctx context.Context, l *look, r *repository, b *branc
 // are to be asked for.
 func (b *branchLook) meet(l *look, r *repository, met map[string]*pendingCommit) {
 	reach := l.reach(record.StreamCommits)
-	if at := b.at.Commit.Committer.Date.Time; !at.Before(reach.End) && at.Before(reach.End.Add(ahead)) {
-		b.held = true
+	if at := b.at.Commit.Committer.Date.Time; !at.Before(reach.End) && (!b.compared || at.Before(reach.End.Add(ahead))) {
+		b.held = true // there is more than was listed
 	}
 	for i := range b.commits {
 		c := &b.commits[i]

@@ -56,8 +56,8 @@ func (l *look) quiet(r *repository, stream string) bool {
 		return false
 	}
 	listed, ok := r.before.Listed[stream]
-	return ok && !r.pushed.IsZero() && r.pushed.Equal(r.before.Pushed) &&
-		listed.Sub(r.pushed) >= settled && l.asked(stream).End.Sub(listed) < relook && !l.asked(stream).End.Before(listed)
+	return ok && !r.pushed.IsZero() && listed.Sub(r.pushed) >= settled &&
+		l.asked(stream).End.Sub(listed) < relook && !l.asked(stream).End.Before(listed)
 }
 
 // listed notes that a stream was read in full.

@@ -36,7 +36,7 @@ func (s *source) listReleases(ctx context.Context, l *look, r *repository) {
 		recent := false
 		for _, one := range *page {
 			recent = recent || one.Draft || !one.Created.Before(reach.Start) || !one.Published.Before(reach.Start)
-			if one.ID > 0 && !one.Draft && !seen[one.ID] && reach.Contains(one.Published.Time) {
+			if one.ID > 0 && !seen[one.ID] && reach.Contains(one.Published.Time) {
 				seen[one.ID] = true
 				found = append(found, one)
 			}

@@ -86,7 +86,7 @@ func (r *repository) remember(prior state) {
 		r.next = r.before
 	}
 	r.next = r.next.clone()
-	r.next.ID, r.next.Pushed = r.id, r.pushed
+	r.next.ID = r.id
 }
 
 // part gives what came of a stream.

@@ -154,7 +154,7 @@ func TestRanges(t *testing.T) {
 		})
 	}
 	forward := b.ask(between(clone.SHA("root"), clone.SHA("head")))[0]
-	if diff := cmp.Diff([]int64{7, 8, 9}, forward.Range.PullRequests); diff != "" {
+	if diff := cmp.Diff(pullsOfGit(clone, clone.SHA("root")+"..main"), forward.Range.PullRequests); diff != "" {
 		t.Error(diff)
 	}
 	gone := strings.Repeat("0b", 20)
@@ -175,6 +175,14 @@ func TestThePullRequestOfARebase(t *testing.T) {
 	b := newBench(t, served, then())
 	if a := b.ask(between(clone.SHA("root"), clone.SHA("two")))[0]; !slices.Equal(a.Range.PullRequests, []int64{31}) {
 		t.Errorf("%+v", a.Range.PullRequests)
+	}
+	// One that is open brought nothing.
+	clone.Add(standin.Commit{Name: "side", Branch: "side", Parents: []string{"root"}})
+	b.server.Update("acme", "shop", func(r *standin.Repository) {
+		r.PullRequests = append(slices.Clone(r.PullRequests), standin.PullRequest{Number: 33, HeadSHA: clone.SHA("side")})
+	})
+	if a := b.ask(between(clone.SHA("root"), clone.SHA("side")))[0]; a.Finding != record.Found || len(a.Range.PullRequests) != 0 {
+		t.Errorf("%+v", a)
 	}
 	// What was collected is not asked for.
 	b.store = newShelf()

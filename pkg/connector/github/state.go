@@ -36,8 +36,6 @@ type state struct {
 // repoState is what is remembered of a repository, by the name that it had.
 type repoState struct {
 	ID int64 `json:"id"`
-	// Pushed is when anything was last pushed to it, as it said.
-	Pushed time.Time `json:"pushed,omitzero"`
 	// Seen is the end of the last window that anything was read for.
 	Seen time.Time `json:"seen,omitzero"`
 	// Listed is the end of the last window that a stream was read in full for.
