@@ -120,8 +120,11 @@ func shorten(text string, width int) string {
 
 // table writes rows with aligned columns. Columns that do not fit are left out
 // from the right; the first one always stays.
-func (p *printer) table(indent string, rows [][]cell) {
-	widths := []int{}
+func (p *printer) table(indent string, rows [][]cell) { p.tableWith(indent, rows, nil) }
+
+// tableWith is table with a line of its own below some rows, by their index, which
+// begins under their second column.
+func (p *printer) tableWith(indent string, rows [][]cell, below map[int][]cell) {
 	if p.width > 0 {
 		for _, row := range rows {
 			for i := range row {
@@ -129,14 +132,7 @@ func (p *printer) table(indent string, rows [][]cell) {
 			}
 		}
 	}
-	for _, row := range rows {
-		for i, c := range row {
-			if i == len(widths) {
-				widths = append(widths, 0)
-			}
-			widths[i] = max(widths[i], lipgloss.Width(c.text))
-		}
-	}
+	widths := widthsOf(rows)
 	columns, used := 0, lipgloss.Width(indent)
 	for i, w := range widths {
 		if w == 0 {
@@ -150,22 +146,75 @@ func (p *printer) table(indent string, rows [][]cell) {
 		used += 2
 		columns++
 	}
-	for _, row := range rows {
-		var b strings.Builder
-		pad := 0
-		for i, c := range row[:min(len(row), columns)] {
-			if widths[i] == 0 {
-				continue
-			}
-			if c.text != "" {
-				b.WriteString(strings.Repeat(" ", pad))
-				b.WriteString(c.style.Render(clean(c.text)))
-				pad = 0
-			}
-			pad += widths[i] - lipgloss.Width(c.text) + 2
+	for n, row := range rows {
+		p.row(indent, row[:min(len(row), columns)], widths)
+		if len(below[n]) > 0 {
+			under := indent + strings.Repeat(" ", widths[0]+2)
+			p.row(under, p.fitting(under, below[n]), nil)
 		}
-		p.line("%s%s", indent, b.String())
 	}
+}
+
+// row writes the cells of a row, each as wide as its column, or as itself where
+// there are no widths.
+func (p *printer) row(indent string, row []cell, widths []int) {
+	var b strings.Builder
+	pad := 0
+	for i, c := range row {
+		width := lipgloss.Width(c.text)
+		if widths != nil {
+			width = widths[i]
+		}
+		if width == 0 {
+			continue
+		}
+		if c.text != "" {
+			b.WriteString(strings.Repeat(" ", pad))
+			b.WriteString(c.style.Render(clean(c.text)))
+			pad = 0
+		}
+		pad += width - lipgloss.Width(c.text) + 2
+	}
+	p.line("%s%s", indent, b.String())
+}
+
+// fitting leaves out the cells at the end of a line that do not fit; the first one
+// always stays.
+func (p *printer) fitting(indent string, row []cell) []cell {
+	used := lipgloss.Width(indent)
+	for i, c := range row {
+		used += lipgloss.Width(c.text)
+		if p.width > 0 && used > p.width && i > 0 {
+			return row[:i]
+		}
+		if c.text != "" {
+			used += 2
+		}
+	}
+	return row
+}
+
+// fits reports whether a table has room for all its columns.
+func (p *printer) fits(indent string, rows [][]cell) bool {
+	used := lipgloss.Width(indent) - 2
+	for _, w := range widthsOf(rows) {
+		if w > 0 {
+			used += w + 2
+		}
+	}
+	return p.width <= 0 || used <= p.width
+}
+
+func widthsOf(rows [][]cell) (widths []int) {
+	for _, row := range rows {
+		for i, c := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], lipgloss.Width(c.text))
+		}
+	}
+	return widths
 }
 
 // printError says what went wrong, and what to do next.

@@ -135,28 +135,20 @@ func (t *timeline) print(p *printer, w window.Window, answered bool) {
 	if !answered {
 		nothing = "  not known: no source answered"
 	}
-	first := t.firstSymptoms()
 	p.line("%s  %s", p.title.Render("What changed"), p.dim.Render(spanText(w)))
 	slices.SortStableFunc(t.changes, func(a, b evidence.Event) int {
 		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(revisionOf(a), revisionOf(b)), cmp.Compare(a.ID, b.ID))
 	})
-	rows := [][]cell{}
-	for _, e := range t.changes {
-		if row := t.changeRow(p, e, layout, first, w); row != nil {
-			rows = append(rows, row)
-		}
-	}
-	if len(rows) == 0 && len(t.branches) == 0 {
+	if t.printChanges(p, layout, w) == 0 && len(t.branches) == 0 {
 		p.line("%s", nothing)
 	}
-	p.table("  ", rows)
 	t.printBranches(p, layout)
 	if t.left > 0 {
 		p.line("  and %s more, in the files", plural(int64(t.left), "change"))
 	}
 	p.line("")
 	p.line("%s", p.title.Render("What hurt"))
-	rows = rows[:0]
+	rows := [][]cell{}
 	for _, h := range t.sortedHurts() {
 		rows = append(rows, hurtRow(p, h, layout))
 	}
@@ -168,6 +160,35 @@ func (t *timeline) print(p *printer, w window.Window, answered bool) {
 		p.line("  %s", p.dim.Render("Order in time only: nothing here proves a cause."))
 	}
 	p.line("")
+}
+
+// printChanges writes a row for each change and counts them. Which commits a
+// deployment went from and to stands in its row, or below it where the terminal is
+// too narrow for that: it is what people look for.
+func (t *timeline) printChanges(p *printer, layout string, w window.Window) int {
+	first := t.firstSymptoms()
+	var rows, wide [][]cell
+	below := map[int][]cell{}
+	for _, e := range t.changes {
+		row := t.changeRow(p, e, layout)
+		if row == nil {
+			continue
+		}
+		history := t.historyCells(p, e)
+		below[len(rows)] = slices.DeleteFunc(slices.Clone(history), func(c cell) bool { return c.text == "" })
+		whole := slices.Concat(row, history)
+		from, to := between(e)
+		if note := order(from, to, first[serviceOf(e)], w); note != "" {
+			row, whole = append(row, cell{note, p.dim}), append(whole, cell{note, p.dim})
+		}
+		rows, wide = append(rows, row), append(wide, whole)
+	}
+	if p.fits("  ", wide) {
+		p.table("  ", wide)
+	} else {
+		p.tableWith("  ", rows, below)
+	}
+	return len(rows)
 }
 
 // revisionOf orders the changes of a workload that happened in one second.
@@ -200,9 +221,9 @@ func (t *timeline) sortedHurts() []*hurt {
 	return hurts
 }
 
-// changeRow is: when, kind of change, service, revisions, images, status, commits
-// and what lies between them, order. It is nil for what has no row of its own.
-func (t *timeline) changeRow(p *printer, e evidence.Event, layout string, first map[string]time.Time, w window.Window) []cell {
+// changeRow is: when, kind of change, service, revisions, images, status. It is nil
+// for what has no row of its own.
+func (t *timeline) changeRow(p *printer, e evidence.Event, layout string) []cell {
 	from, to := between(e)
 	row := []cell{{when(from, to, layout), p.dim}}
 	switch {
@@ -223,10 +244,6 @@ func (t *timeline) changeRow(p *printer, e evidence.Event, layout string, first 
 			return nil
 		}
 		row = append(row, history...)
-	}
-	row = append(row, t.historyCells(p, e)...)
-	if note := order(from, to, first[serviceOf(e)], w); note != "" {
-		row = append(row, cell{note, p.dim})
 	}
 	return row
 }
