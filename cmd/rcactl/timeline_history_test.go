@@ -195,19 +195,25 @@ func TestWhatCouldNotBeTiedIsALine(t *testing.T) {
 	}
 }
 
-// A narrow terminal keeps what was deployed, then its commit, then what lies between.
-func TestANarrowTerminalLosesWhatLiesBetweenFirst(t *testing.T) {
+// A narrow terminal tells what was deployed, and its commits below, the commits
+// first and what lies between them last.
+func TestANarrowTerminalTellsTheCommitsBelow(t *testing.T) {
 	e := rolledOut(evidence.ChangeRollout, evidence.Deployment{
 		Revision: commitTwo, PreviousRevision: commitOne, Mapping: mapped(evidence.ConfidenceHigh),
 		ChangeRange: &evidence.ChangeRange{Status: "ahead", Ahead: 3, PullRequests: []int64{812}},
 	})
-	for width, want := range map[int]string{40: "shop/checkout\n", 64: "complete\n", 84: "4f2a91c → 9be01d7\n", 90: "high\n", 120: "PR #812\n"} {
+	for width, want := range map[int][]string{
+		30:  {"rollout\n", "            4f2a91c → 9be01d7\n"},
+		40:  {"shop/checkout\n", "            4f2a91c → 9be01d7  high\n"},
+		84:  {"complete\n", "            4f2a91c → 9be01d7  high  3 commits  PR #812\n"},
+		120: {"complete  4f2a91c → 9be01d7  high  3 commits  PR #812\n"},
+	} {
 		var tl timeline
 		tl.add(e)
 		p, out := testPrinter(width, nil, true)
 		tl.print(p, window.Window{}, true)
-		if !strings.Contains(plain(out.String()), want) {
-			t.Errorf("width %d: want %q in\n%s", width, want, out)
+		if got := plain(out.String()); !strings.Contains(got, strings.Join(want, "")) {
+			t.Errorf("width %d: want %q in\n%s", width, want, got)
 		}
 	}
 }
