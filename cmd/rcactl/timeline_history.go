@@ -83,6 +83,9 @@ func rangeText(d *evidence.Deployment) string {
 	case "ahead":
 		parts = []string{plural(int64(r.Ahead), "commit")}
 	default:
+		if r.Reason == evidence.RangeNotAsked { // which is said once, of all of them
+			return ""
+		}
 		return "what lies between is not known"
 	}
 	for _, notable := range []string{"migration", "infrastructure", "configuration", "dependency"} {

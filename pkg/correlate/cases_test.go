@@ -305,8 +305,7 @@ func TestNotes(t *testing.T) {
 		},
 		{"kubernetes and images", correlate.Input{Events: events(event(nil), unread), Images: both(1, 2)}, nil, []string{
 			"the image of 1 deployment was not read: what it says of its commit is not known",
-			"no source of history was asked: the commit of 1 deployment was not verified",
-			"no source of history was asked: what lies between the two commits of 1 deployment is not known",
+			"no source of history was asked: the commit of 1 deployment was not verified, and what lies between the two commits of 1 deployment is not known",
 		}},
 		{
 			"github alone",
@@ -315,8 +314,7 @@ func TestNotes(t *testing.T) {
 			[]string{"no deployment was read: commits and pull requests are not tied to any"},
 		},
 		{"github was down", correlate.Input{Events: events(event(nil)), Images: both(1, 2)}, &history{silent: true}, []string{
-			"not all questions about history were answered: the commit of 1 deployment was not verified",
-			"not all questions about history were answered: what lies between the two commits of 1 deployment is not known",
+			"not all questions about history were answered: the commit of 1 deployment was not verified, and what lies between the two commits of 1 deployment is not known",
 		}},
 		{"all is known", correlate.Input{Events: events(event(nil)), Images: both(1, 2)}, line(1, 3), nil},
 		{"nothing", correlate.Input{}, nil, nil},

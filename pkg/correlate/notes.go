@@ -22,11 +22,8 @@ func (t *tally) count(r *result) {
 func (t *tally) notes(c *correlation) []string {
 	var out []string
 	say := func(n int, one, many string) {
-		switch {
-		case n == 1:
-			out = append(out, one)
-		case n > 1:
-			out = append(out, fmt.Sprintf(many, n))
+		if text := counted(n, one, many); text != "" {
+			out = append(out, text)
 		}
 	}
 	commits, pulls := false, false
@@ -48,10 +45,14 @@ func (t *tally) notes(c *correlation) []string {
 	if c.in.Asked {
 		nobody = "not all questions about history were answered: "
 	}
-	say(t.why[notVerified], nobody+"the commit of 1 deployment was not verified",
-		nobody+"the commits of %d deployments were not verified")
-	say(t.apart, nobody+"what lies between the two commits of 1 deployment is not known",
-		nobody+"what lies between the two commits of %d deployments is not known")
+	verified := counted(t.why[notVerified], "the commit of 1 deployment was not verified", "the commits of %d deployments were not verified")
+	apart := counted(t.apart, "what lies between the two commits of 1 deployment is not known", "what lies between the two commits of %d deployments is not known")
+	switch {
+	case verified != "" && apart != "":
+		out = append(out, nobody+verified+", and "+apart)
+	case verified+apart != "":
+		out = append(out, nobody+verified+apart)
+	}
 	say(t.why[repositoryUnreadable], "the repository of 1 deployment does not exist, or may not be read",
 		"the repositories of %d deployments do not exist, or may not be read")
 	say(c.cut, fmt.Sprintf("1 question about history was left out: at most %d are put in a run", maxQuestions),
@@ -59,4 +60,15 @@ func (t *tally) notes(c *correlation) []string {
 	say(c.dropped, fmt.Sprintf("1 commit between deployments was left out: at most %d are told in a run", maxCommits),
 		"%d commits between deployments were left out: at most "+fmt.Sprint(maxCommits)+" are told in a run")
 	return out
+}
+
+// counted is a sentence of one, or of many; empty of none.
+func counted(n int, one, many string) string {
+	switch {
+	case n == 1:
+		return one
+	case n > 1:
+		return fmt.Sprintf(many, n)
+	}
+	return ""
 }

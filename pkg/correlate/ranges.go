@@ -16,7 +16,7 @@ const (
 
 // Reasons why something of a range is not known.
 const (
-	whyNotAsked   = "not_asked"
+	whyNotAsked   = evidence.RangeNotAsked
 	whyUnreadable = "unreadable"
 	whyUnanswered = "unanswered"
 	whyNotFound   = "not_found"

@@ -288,11 +288,21 @@ func (d *Deployment) changedFields() string {
 }
 
 // FieldsBesideImages names the first fields of the pod template that changed and
-// are no image of a container: what an image does not tell.
+// are no image of a container, and no claim of what the image was built from: what
+// the images and commits of a change do not tell.
 func (d *Deployment) FieldsBesideImages() string {
+	claims := map[string]bool{}
+	for _, t := range []*Template{d.From, d.To} {
+		if t == nil {
+			continue
+		}
+		for _, c := range t.Claims {
+			claims["metadata.annotations["+c.Key+"]"], claims["metadata.labels["+c.Key+"]"] = true, true
+		}
+	}
 	var others []TemplateChange
 	for _, c := range d.TemplateChanges {
-		if c.Change != FieldChanged || !strings.HasSuffix(c.Path, "].image") {
+		if !claims[c.Path] && (c.Change != FieldChanged || !strings.HasSuffix(c.Path, "].image")) {
 			others = append(others, c)
 		}
 	}

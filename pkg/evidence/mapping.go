@@ -97,6 +97,9 @@ type ChangeRange struct {
 	Reason string `json:"reason,omitempty"`
 }
 
+// RangeNotAsked is the Reason of a ChangeRange where there was nobody to ask.
+const RangeNotAsked = "not_asked"
+
 // Claim is what a pod template or workload says of its source code.
 type Claim struct {
 	Kind  string `json:"kind"` // revision, source or version

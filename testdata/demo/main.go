@@ -10,6 +10,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -32,7 +33,23 @@ const (
 	deployment = "checkout"
 	config     = "checkout-config"
 	repository = "acme/checkout"
+	source     = "https://github.com/acme/checkout"
 )
+
+// commitOf is the commit that the pipeline built an image from, which it writes
+// beside the image.
+func commitOf(tag string) string {
+	return map[string]string{
+		"v1.4.0":        "4f2a91c06d3b8e7515c0aa94d1f2e86b3c7d9e10",
+		"v1.4.1":        "9be01d74c2f85a3360e1b7d98f4a6c2e5d0b8f37",
+		"v1.5.0-broken": "c17d3e8a5b90f2461d7e8c3a9b4f6051e2d8a7c4",
+	}[tag]
+}
+
+// claims are the annotations of the pod template that name the source code.
+func claims(tag string) map[string]string {
+	return map[string]string{"org.opencontainers.image.revision": commitOf(tag), "org.opencontainers.image.source": source}
+}
 
 // pace keeps the steps apart: Kubernetes' times have whole seconds, and a reader
 // should see what came first.
@@ -107,7 +124,7 @@ func (s story) deploy(ctx context.Context) error {
 			Replicas: &replicas,
 			Selector: &metav1.LabelSelector{MatchLabels: labels},
 			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: labels},
+				ObjectMeta: metav1.ObjectMeta{Labels: labels, Annotations: claims("v1.4.0")},
 				Spec: corev1.PodSpec{Containers: []corev1.Container{{
 					Name: deployment, Image: repository + ":v1.4.0",
 					EnvFrom: []corev1.EnvFromSource{{ConfigMapRef: &corev1.ConfigMapEnvSource{
@@ -130,8 +147,14 @@ func (s story) rollout(ctx context.Context, tag string) error {
 }
 
 func (s story) setImage(ctx context.Context, tag string) error {
-	patch := fmt.Sprintf(`{"spec":{"template":{"spec":{"containers":[{"name":%q,"image":"%s:%s"}]}}}}`, deployment, repository, tag)
-	_, err := s.client.AppsV1().Deployments(namespace).Patch(ctx, deployment, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{})
+	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"template": map[string]any{
+		"metadata": map[string]any{"annotations": claims(tag)},
+		"spec":     map[string]any{"containers": []any{map[string]any{"name": deployment, "image": repository + ":" + tag}}},
+	}}})
+	if err != nil {
+		return fmt.Errorf("set the image: %w", err)
+	}
+	_, err = s.client.AppsV1().Deployments(namespace).Patch(ctx, deployment, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
 	if err != nil {
 		return fmt.Errorf("set the image: %w", err)
 	}
