@@ -304,7 +304,9 @@ func (s *source) reach(ctx context.Context, r *repository, sha string) (record.R
 	status, err := s.compare(ctx, r, r.branch, sha)
 	switch {
 	case isNotFound(err):
-		return record.ReachUnknown, nil
+		// The commit is there and so is the branch: they have no ancestor in common. A
+		// commit of a fork is found like one of the repository itself, and may be such.
+		return s.gone(ctx, r, sha)
 	case err != nil:
 		return record.ReachUnknown, err
 	case status == record.RangeBehind || status == record.RangeIdentical:

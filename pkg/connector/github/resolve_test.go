@@ -57,7 +57,7 @@ func TestRevisionsAreFound(t *testing.T) {
 		{"a tag with an object", "v1.0.0", record.Found, clone.SHA("after"), record.ReachOn},
 		{"a tag that could be a commit", "20310101", record.Found, clone.SHA("hex"), record.ReachOn},
 		{"off the default branch", clone.SHA("hotfix"), record.Found, clone.SHA("hotfix"), record.ReachOff},
-		{"no relation", clone.SHA("orphan"), record.Found, clone.SHA("orphan"), record.ReachUnknown},
+		{"no relation", clone.SHA("orphan"), record.Found, clone.SHA("orphan"), record.ReachOff},
 		{"a commit that is not there", strings.Repeat("0b", 20), record.NotFound, "", ""},
 		{"a beginning that is not there", "0b0b0b0b", record.NotFound, "", ""},
 		{"a tag that is not there", "v7.7.7", record.NotFound, "", ""},
