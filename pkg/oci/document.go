@@ -183,9 +183,6 @@ type config struct {
 	Config  struct {
 		Labels texts `json:"Labels"`
 	} `json:"config"`
-	RootFS struct {
-		DiffIDs []string `json:"diff_ids"`
-	} `json:"rootfs"`
 }
 
 // claimOf gives what labels or annotations say of the source code. The names of
@@ -262,19 +259,4 @@ func timeOf(s string) time.Time {
 		return time.Time{}
 	}
 	return t
-}
-
-// layersOf gives one digest for the layers of an image, unpacked where the config
-// tells, since the same layer may be packed in two ways.
-func layersOf(c config, d document) string {
-	list := c.RootFS.DiffIDs
-	if len(list) == 0 {
-		for _, l := range d.Layers {
-			list = append(list, l.Digest)
-		}
-	}
-	if len(list) == 0 {
-		return ""
-	}
-	return digestOf("sha256", []byte(strings.Join(list, "\n")))
 }

@@ -140,7 +140,7 @@ func (v *visit) image(ctx context.Context, index, image document) (kept, error) 
 	if err != nil {
 		return k, err
 	}
-	k.Created, k.Layers = timeOf(conf.Created), layersOf(conf, image)
+	k.Created = timeOf(conf.Created)
 	k.claim(record.PlaceLabel, conf.Config.Labels)
 	k.claim(record.PlaceManifest, image.Annotations)
 	if index.digest == "" && !hasRevision(k.Claims) && v.ref.tag != "" && image.digest == v.digest {

@@ -148,7 +148,6 @@ type image struct {
 	tag                 string
 	labels, annotations map[string]string
 	created             string
-	layers              []string
 }
 
 // push gives the digests of the manifest and its config. The config has what must
@@ -164,7 +163,7 @@ func (s *shelf) push(i image) (manifest, config string) {
 		"container_config": obj{"Env": []string{planted}},
 		"history":          []obj{{"created_by": "RUN " + planted, "author": planted, "comment": planted}},
 		"author":           planted,
-		"rootfs":           obj{"type": "layers", "diff_ids": i.layers},
+		"rootfs":           obj{"type": "layers", "diff_ids": []string{"sha256:" + planted}},
 	})
 	config = s.blob(conf)
 	manifest = s.put(i.tag, typeManifest, obj{

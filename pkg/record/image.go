@@ -45,10 +45,8 @@ type ImageMetadata struct {
 	// Created is the time in the image's config; often zero or the epoch in
 	// reproducible builds.
 	Created time.Time `json:"created,omitzero"`
-	// Base is org.opencontainers.image.base.digest, Layers a digest over the list of
-	// the layers' digests; either may be empty.
-	Base   string `json:"base,omitempty"`
-	Layers string `json:"layers,omitempty"`
+	// Base is org.opencontainers.image.base.digest; often empty.
+	Base string `json:"base,omitempty"`
 	// Claims are in the order of the places above, one a place.
 	Claims []ImageClaim `json:"claims,omitempty"`
 }

@@ -27,8 +27,6 @@ type part struct {
 	missing []connector.Grant
 	// truncated says that a bound cut the answer.
 	truncated bool
-	// empty says that something went wrong before anything was known.
-	empty bool
 }
 
 // timed is a record with what it is sorted by.
@@ -75,7 +73,7 @@ func streamCoverage(stream string, asked window.Window, parts []*part) connector
 		if !p.whole() {
 			bad = append(bad, p)
 		}
-		nothing = nothing && p.empty
+		nothing = nothing && !p.whole() && len(p.records) == 0
 	}
 	if len(bad) == 0 {
 		return c

@@ -56,14 +56,12 @@ type stopError struct {
 // Error implements error.
 func (e *stopError) Error() string { return e.reason }
 
-// sendError is a request that got no whole answer: where, how long it took and how
-// often it was tried.
+// sendError is a request that got no whole answer: where, and how long it took.
 type sendError struct {
-	host  string
-	path  string
-	took  time.Duration
-	tries int
-	err   error
+	host string
+	path string
+	took time.Duration
+	err  error
 }
 
 // Error implements error.

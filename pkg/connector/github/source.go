@@ -280,9 +280,6 @@ func (c *collection) cover(stream string, err error) connector.Coverage {
 	if len(parts) == 0 {
 		return connector.Coverage{Stream: stream, Status: connector.Skipped, Asked: asked, Reason: c.nothing()}
 	}
-	for _, p := range parts {
-		p.empty = !p.whole() && len(p.records) == 0
-	}
 	slices.SortFunc(parts, func(a, b *part) int { return cmp.Compare(a.repo, b.repo) })
 	return streamCoverage(stream, asked, parts)
 }

@@ -316,7 +316,7 @@ func (c *client) judgeFailure(ctx context.Context, req *http.Request, err error,
 			return true, wait, nil
 		}
 	}
-	own := &sendError{host: c.at.base.Host, path: pattern(v.path), took: v.took, tries: v.try, err: err}
+	own := &sendError{host: c.at.base.Host, path: pattern(v.path), took: v.took, err: err}
 	if !isRefusal(err) {
 		c.limits.dead(explainSend(own))
 	}

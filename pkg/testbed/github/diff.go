@@ -20,7 +20,6 @@ type change struct {
 	status               string // in GitHub's words
 	blob                 string
 	additions, deletions int
-	binary               bool
 	patch                string
 }
 
@@ -200,7 +199,6 @@ func (c *change) count(t string) error {
 		return fmt.Errorf("git diff-tree printed %.80q, want numbers", t)
 	}
 	if f[0] == "-" {
-		c.binary = true
 		return nil
 	}
 	var err error
