@@ -107,6 +107,10 @@ func TestTheSpanOfACommit(t *testing.T) {
 	if !s.Since.Equal(from) || !s.Until.Equal(to) || s.Ongoing || !slices.Equal(s.Instants, []time.Time{at(1), at(30)}) {
 		t.Errorf("%+v", s)
 	}
+	open := evidence.Event{Time: at(1), Commit: &evidence.Commit{NotBefore: &from}}.Span()
+	if !open.Ongoing || !slices.Equal(open.Instants, []time.Time{at(1), from}) {
+		t.Errorf("%+v", open)
+	}
 	end := at(5)
 	if s := (evidence.Event{Time: at(1), Pipeline: &evidence.Pipeline{Finished: &end}}).Span(); !slices.Equal(s.Instants, []time.Time{at(1), end}) {
 		t.Errorf("%+v", s)

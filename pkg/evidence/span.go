@@ -53,7 +53,6 @@ func (e Event) Span() Span {
 	case e.Commit != nil:
 		between(e.Commit.NotBefore, e.Commit.NotAfter)
 		s.carried(e.Commit.Deployments)
-		between(e.Commit.NotBefore, e.Commit.NotAfter)
 	case e.PullRequest != nil:
 		s.carried(e.PullRequest.Deployments)
 	}
