@@ -357,12 +357,16 @@ func TestWhatADeliveryToolApplied(t *testing.T) {
 }
 
 func TestWhatGitHubWasToldIsKept(t *testing.T) {
-	e := told(time.Minute, 3, func(e *evidence.Event) {
-		e.Deployment.PreviousRevision = sha(1)
-		e.Deployment.Mapping = &evidence.Mapping{Confidence: evidence.ConfidenceHigh, Score: 0.9, Method: evidence.MethodGitHubDeployment, Reasons: []evidence.Reason{{Code: "full_sha"}}}
-	})
+	e := told(time.Minute, 3, func(e *evidence.Event) { e.Deployment.PreviousRevision = sha(1) })
 	d := settle(t, correlate.Input{Events: events(e)}, line(1, 3)).Events[0].Deployment
-	if d.Revision != sha(3) || d.Mapping.Score != 0.9 || sayRange(d.ChangeRange) != "ahead +2 -0 commits 2 more 0 pulls [102 103] authors 2 files 5 in [{migration 1} {code 4}]" {
+	if got := say(d.Mapping); got != "medium 0.70 github_deployment: full_sha" || d.Mapping.RepositoryBasis != evidence.RepositoryFromDeployment {
+		t.Errorf("of the commit is said: %s", got)
+	}
+	if d.Revision != sha(3) || sayRange(d.ChangeRange) != "ahead +2 -0 commits 2 more 0 pulls [102 103] authors 2 files 5 in [{migration 1} {code 4}]" {
 		t.Errorf("it says: %s", text(t, d))
+	}
+	e = told(time.Minute, 3, func(e *evidence.Event) { e.Deployment.Revision = "" })
+	if d = settle(t, correlate.Input{Events: events(e)}, nil).Events[0].Deployment; say(d.Mapping) != "low 0.00 none: no_claim" || d.Mapping.Repository != shop {
+		t.Errorf("of no commit is said: %s", text(t, d))
 	}
 }

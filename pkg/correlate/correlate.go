@@ -142,7 +142,7 @@ func (c *correlation) resolve(d *deployment) {
 	body, mapping := c.body(d.event)
 	switch {
 	case body.Environment != nil:
-		c.toldOf(d, body)
+		c.toldOf(d, body, mapping)
 		return
 	case isTool(body):
 		c.applies(d, e, body, mapping)
@@ -196,11 +196,19 @@ func (c *correlation) lies(d *deployment, body *evidence.Deployment, alike bool)
 	}
 }
 
-// toldOf is a deployment that GitHub was told of: its commit is known.
-func (c *correlation) toldOf(d *deployment, body *evidence.Deployment) {
+// toldOf is a deployment that GitHub was told of: its commit is known, as surely as
+// its rung is, and nothing is asked of it.
+func (c *correlation) toldOf(d *deployment, body *evidence.Deployment, mapping *evidence.Mapping) {
+	r := result{on: onNone, origin: origin{repository: body.Environment.Repository, basis: evidence.RepositoryFromDeployment}}
 	if isFull(body.Revision) {
 		d.repository, d.revision = body.Environment.Repository, body.Revision
+		r.on, r.named = onDeployment, true
+		r.why.add(fullSHA)
+	} else {
+		r.why.add(noClaim)
 	}
+	c.write(mapping, &r)
+	body.Mapping = mapping
 	c.lies(d, body, isFull(body.PreviousRevision))
 }
 

@@ -132,12 +132,8 @@ func workflowRun(connectorName string, w record.WorkflowRun) []evidence.Event {
 	return []evidence.Event{e}
 }
 
-// toldScore is the score of the commit that GitHub was told of: it is a full one of
-// that repository, and whoever may make deployments could tell it.
-const toldScore = 0.9
-
 // codeDeployment tells of a deployment that GitHub was told of. Which workload it
-// changed, if any, is not known here.
+// changed, if any, and how sure its commit is, is not known here.
 func codeDeployment(connectorName string, d record.CodeDeployment) []evidence.Event {
 	number := strconv.FormatInt(d.ID, 10)
 	o := evidence.Object{Kind: "Environment", Name: d.Environment, UID: number}
@@ -163,14 +159,8 @@ func codeDeployment(connectorName string, d record.CodeDeployment) []evidence.Ev
 	if body.Status == evidence.StatusFailed {
 		e.Severity = evidence.SeverityError
 	}
-	body.Mapping = &evidence.Mapping{
-		Confidence: evidence.ConfidenceLow, Method: evidence.MethodNone, Reasons: []evidence.Reason{{Code: "no_claim"}},
-		Repository: d.Repository, RepositoryBasis: evidence.RepositoryFromDeployment,
-	}
 	if fullCommit(d.Commit) {
 		body.Revision = d.Commit
-		body.Mapping.Confidence, body.Mapping.Score, body.Mapping.Method = evidence.ConfidenceHigh, toldScore, evidence.MethodGitHubDeployment
-		body.Mapping.Reasons = []evidence.Reason{{Code: "full_sha"}}
 		if fullCommit(d.Previous) {
 			body.PreviousRevision = d.Previous
 		}
