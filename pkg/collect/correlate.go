@@ -38,7 +38,8 @@ type share struct {
 }
 
 // repositories are those that a follower is told of: named by the config, by what is
-// held, by images and by workloads. Of too many they are those that are named most.
+// held, by images and by workloads. What is named most comes first, and is what is
+// left of too many.
 func (r *session) repositories() []string {
 	counts := map[string]int{}
 	for _, s := range r.Services {
@@ -70,9 +71,9 @@ func (r *session) repositories() []string {
 	if left := len(all) - maxFollowed; left > 0 {
 		all = all[:maxFollowed]
 		r.joined.notes = append(r.joined.notes, fmt.Sprintf(
-			"%d repositories that are named were not read, since at most %d are; write repositories: in the config", left, maxFollowed))
+			"of %d repositories that are named at most %d are read; write repositories: in the config", left+maxFollowed, maxFollowed))
 	}
-	return slices.Sorted(slices.Values(all))
+	return all
 }
 
 // namedBy are the repositories that a deployment names.

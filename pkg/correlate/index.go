@@ -387,7 +387,7 @@ func (r *repository) parent(n *node) int32 {
 	return max(n.first-1, -1)
 }
 
-// parents are those of the commit; known is false when nothing tells them.
+// parents are those of the commit; none where nothing tells them.
 func (n *node) parents() []string {
 	if n.body != nil && (len(n.body.Parents) > 0 || n.answer == nil) {
 		return n.body.Parents

@@ -68,7 +68,7 @@ func (h *history) fill(r *repository, s *span) {
 	}
 	local := s.walk(r, &h.used)
 	if !local {
-		b.Status, b.Reason = "unknown", h.why(a)
+		b.Status, b.Reason = evidence.RangeUnknown, h.why(a)
 	}
 	// What was collected tells the commits. Which files differ over several of them
 	// only the repository can tell.

@@ -138,18 +138,19 @@ func (c *client) on(ctx context.Context, owner, stream, purpose string) (*github
 // its repositories.
 func (c *client) host() string { return c.at.host }
 
-// targets gives the repositories to read, as record.RepositoryName, sorted and
-// each once: those of the config, else those of the scope that are of this host,
+// targets gives the repositories to read, as record.RepositoryName, each once: those
+// of the config, sorted, else those of the scope that are of this host, in its order,
 // else that of the folder. why completes "the repositories ...".
 func (c *client) targets(scope connector.Scope) (repositories []string, why string) {
 	for _, name := range c.config.Repositories {
 		repositories = append(repositories, c.host()+"/"+strings.ToLower(name))
 	}
-	why = "that the config names"
+	slices.Sort(repositories)
+	repositories, why = slices.Compact(repositories), "that the config names"
 	if len(repositories) == 0 {
 		why = "that other sources name"
 		for _, name := range scope.Repositories {
-			if owner, _, ok := c.split(name); ok && owner != "" {
+			if _, _, ok := c.split(name); ok && !slices.Contains(repositories, name) {
 				repositories = append(repositories, name)
 			}
 		}
@@ -159,7 +160,7 @@ func (c *client) targets(scope connector.Scope) (repositories []string, why stri
 			repositories, why = []string{name}, "of this folder"
 		}
 	}
-	return slices.Compact(slices.Sorted(slices.Values(repositories))), why
+	return repositories, why
 }
 
 // split takes apart the name of a repository of this host: owner and name.

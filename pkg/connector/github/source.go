@@ -96,9 +96,10 @@ func (c *collection) read(ctx context.Context) {
 	targets, why := c.client.targets(c.look.req.Scope)
 	c.follows = c.cfg.Follows()
 	if c.follows && len(targets) > maxFollowed {
-		c.notes = append(c.notes, fmt.Sprintf("%d repositories are named, and the first %d were read; name those that matter in the config", len(targets), maxFollowed))
+		c.notes = append(c.notes, fmt.Sprintf("%d repositories are named, and the %d that are named most were read; name those that matter in the config", len(targets), maxFollowed))
 		targets = targets[:maxFollowed]
 	}
+	slices.Sort(targets)
 	c.scope = fmt.Sprintf("%d repositories %s", len(targets), why)
 	if len(targets) > 0 && len(targets) <= maxNamed {
 		c.scope = strings.Join(targets, ", ") + " (" + why + ")"
