@@ -75,7 +75,8 @@ func (r *session) askRegistries(ctx context.Context, s *source, asks []oci.Ask) 
 		return read{answers, reader.Actions()}, nil
 	})
 	for _, a := range got.actions {
-		s.result.Actions = append(s.result.Actions, connector.Action{Stream: imagesStream, Method: a.Method, Target: a.Target, Requests: a.Requests})
+		// Whoever names an image must not be able to have every run put aside.
+		s.result.Actions = append(s.result.Actions, connector.Action{Stream: imagesStream, Method: a.Method, Target: r.Redactor.Withhold(a.Target), Requests: a.Requests})
 	}
 	if err == nil && len(got.answers) != len(asks) {
 		err = connector.Errorf(connector.ClassInternal, nil, "a bug in the reader of images: %d answers to %d images", len(got.answers), len(asks))

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,6 +22,7 @@ import (
 	"github.com/rcactl/rcactl/pkg/connector"
 	"github.com/rcactl/rcactl/pkg/manifest"
 	"github.com/rcactl/rcactl/pkg/record"
+	"github.com/rcactl/rcactl/pkg/run"
 )
 
 // harbour is a registry with images that are labelled with commits.
@@ -201,6 +203,23 @@ func TestARegistryThatHangsDoesNotKeepTheOthersFromBeingAsked(t *testing.T) {
 }
 
 // What runs beside the change is not asked for.
+// Whoever may deploy chooses the names of images.
+func TestAnImageNamedLikeATokenStopsNoRun(t *testing.T) {
+	h := newHouse(t)
+	host, push := harbour(t)
+	w := shipped(t, push)
+	named := host + "/acme/ghp_" + strings.Repeat("planted", 6)
+	w.Revisions[0].Containers[0].Image = named + ":one"
+	o := h.options(shelfSource(w))
+	o.Window, o.Images = hour(), collect.Images{Registries: []string{"http://" + host}}
+	out := h.run(o)
+	text, err := os.ReadFile(filepath.Join(out.Dir, run.ActionsFile))
+	check(t, err)
+	if !bytes.Contains(text, []byte("[secret]")) || bytes.Contains(text, []byte("ghp_")) || !bytes.Contains(text, []byte("/acme/shop")) {
+		t.Errorf("%s", text)
+	}
+}
+
 func TestOnlyImagesThatChangedAreAskedFor(t *testing.T) {
 	h := newHouse(t)
 	host, push := harbour(t)

@@ -16,12 +16,17 @@ var (
 	repositoryForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[1-9][0-9]{0,4})?(/[a-z0-9._~-]+){2,8}$`)
 )
 
+// tokenForm is a credential in lower case, as it comes to stand where an address has
+// none, or where somebody wants it to be read.
+var tokenForm = regexp.MustCompile(`gh[posur]_[a-z0-9]{36}|github_pat_[a-z0-9_]{40}|gl[a-z]{1,5}-[a-z0-9_-]{20}|npm_[a-z0-9]{36}|dckr_pat_[a-z0-9_-]{20}|hv[sbr]\.[a-z0-9_-]{20}|[rsp]k_(?:live|test)_[a-z0-9]{16}|xox[a-z]-[0-9][a-z0-9-]{9}`)
+
 // RepositoryName gives the one spelling of a repository: host and path in lower
 // case, "github.com/acme/shop", of what people and programs write: an address of
 // https, ssh or git, git@host:path, with or without ".git", user, query and
 // fragment. Empty means that it is none. A page below the repository (/tree/main,
 // /commit/... of GitHub, /-/... of GitLab) is cut off, and so is a port of ssh, since
-// the same repository has another one by https. The name of a name is the name.
+// the same repository has another one by https. What looks like a credential is no name.
+// The name of a name is the name.
 func RepositoryName(s string) string {
 	s = strings.TrimSpace(s)
 	if len(s) > 4*maxRepository {
@@ -49,7 +54,7 @@ func RepositoryName(s string) string {
 		return ""
 	}
 	name := forge(host) + "/" + repositoryPath(forge(host), strings.ToLower(u.Path))
-	if len(name) > maxRepository || !repositoryForm.MatchString(name) || hasDots(name) {
+	if len(name) > maxRepository || !repositoryForm.MatchString(name) || hasDots(name) || tokenForm.MatchString(name) {
 		return ""
 	}
 	return name

@@ -53,6 +53,8 @@ func repositoryNames() map[string]string {
 		"https://u:p@git.acme.example/team/shop?token=planted": "git.acme.example/team/shop",
 
 		// What is none.
+		"https://github.com/acme/" + "ghp_" + strings.Repeat("Planted", 6):        "",
+		"https://github.com/" + "GITHUB_PAT_" + strings.Repeat("a", 40) + "/shop": "",
 		"":                                                           "",
 		"shop":                                                       "",
 		"https://github.com":                                         "",

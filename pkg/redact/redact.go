@@ -139,6 +139,18 @@ func (r *Redactor) onlyBody(src reflect.Value, body int) *Error {
 	return nil
 }
 
+// Withhold gives a name or sentence that is written outside of events, such as the
+// path of an image that somebody chose, without what looks like a credential in it.
+func (r *Redactor) Withhold(s string) string {
+	if r.detectors.find(s) == "" {
+		return s
+	}
+	if s = r.detectors.takeOut(s); r.detectors.find(s) != "" {
+		return scrubSecret
+	}
+	return s
+}
+
 // summarize makes the summary from what is left. Names that are harmless each
 // can still look like a credential in a sentence; then there is none, rather
 // than a run that the leak check stops.

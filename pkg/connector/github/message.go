@@ -19,6 +19,7 @@ const (
 var (
 	conventionalForm = regexp.MustCompile(`^([A-Za-z]{2,12})(?:\(([^()]{1,64})\))?(!)?: +\S`)
 	scopeForm        = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+	longWord         = regexp.MustCompile(`[A-Za-z0-9]{20,}`) // like a token; the names of files can be, too
 	breakingForm     = regexp.MustCompile(`(?m)^BREAKING[ -]CHANGE: *\S`)
 	mergeForm        = regexp.MustCompile(`^Merge pull request #([0-9]{1,9}) from `)
 	squashForm       = regexp.MustCompile(`\(#([0-9]{1,9})\)$`)
@@ -107,7 +108,7 @@ func readConventional(subject string) record.Conventional {
 		return record.Conventional{}
 	}
 	c := record.Conventional{Type: kind, Breaking: found[3] != ""}
-	if scope := strings.TrimSpace(found[2]); len(scope) <= maxScope && scopeForm.MatchString(scope) {
+	if scope := strings.TrimSpace(found[2]); len(scope) <= maxScope && scopeForm.MatchString(scope) && !longWord.MatchString(scope) {
 		c.Scope = scope
 	}
 	return c

@@ -25,6 +25,7 @@ func TestMessagesAreCutDown(t *testing.T) {
 		{"breaking without a type", "Faster\r\n\r\nBREAKING-CHANGE: another form", message{conventional: record.Conventional{Breaking: true}}},
 		{"another spelling", "Hotfix: stop it", message{conventional: record.Conventional{Type: "fix"}}},
 		{"a word that is no type", "planted: person", message{}},
+		{"a scope like a token", "fix(ghp_" + strings.Repeat("a1", 18) + "): it", message{conventional: record.Conventional{Type: "fix"}}},
 		{"a scope that is no word", "fix(planted person): it", message{conventional: record.Conventional{Type: "fix"}}},
 		{"a type without a subject", "fix:", message{}},
 		{"squashed", "fix: it (#12)\n\nsee #13, #12 and GH-14", message{conventional: record.Conventional{Type: "fix"}, pulls: []int64{12}, issues: []int64{13, 14}}},
