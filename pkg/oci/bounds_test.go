@@ -92,6 +92,37 @@ func TestReasons(t *testing.T) {
 }
 
 // A config that is missing or too large hides only the labels.
+// A registry cannot have what listens on this machine, or inside the network, asked
+// for a token that it is then told.
+func TestTokensAreNotAskedForInside(t *testing.T) {
+	for _, realm := range []string{"http://127.0.0.1:8001/token", "http://localhost/token", "https://10.0.0.1/token", "http://[::1]:80/token"} {
+		w, s, o := oneHost(t)
+		digest, _ := s.push(image{labels: labelled(commitA)})
+		w.hosts["ghcr.io"] = answering(s, "/v2/", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="`+realm+`",service="x"`)
+			w.WriteHeader(401)
+		})
+		got := readOne(t, o, "ghcr.io/acme/shop@"+digest, "")
+		if got.Reason != "ghcr.io could not be reached" || len(w.seen) != 1 {
+			t.Errorf("%s: %q, asked %+v", realm, got.Reason, w.seen)
+		}
+	}
+}
+
+// An image of a workload may name any host: that of this machine is to be named by
+// a person.
+func TestThisMachineIsAskedOnlyWhenItIsNamed(t *testing.T) {
+	for _, host := range []string{"127.0.0.1:8080", "localhost:5000", "[::1]:8080", "0.0.0.0:8080"} {
+		w := newWorld(t)
+		if got := readOne(t, Options{Transport: w, Registries: []string{"*"}}, host+"/acme/shop:1", ""); !got.Unread || len(w.seen) != 0 {
+			t.Errorf("%s: %+v, asked %+v", host, got, w.seen)
+		}
+		if readOne(t, Options{Transport: w, Registries: []string{"http://" + host}}, host+"/acme/shop:1", ""); len(w.seen) == 0 {
+			t.Errorf("%s is named and was not asked", host)
+		}
+	}
+}
+
 func TestAConfigThatCannotBeRead(t *testing.T) {
 	w, s, o := oneHost(t)
 	digest, _ := s.push(image{labels: labelled(commitA), annotations: labelled(commitB)})

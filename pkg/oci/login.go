@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -224,6 +226,14 @@ func parseRegistry(entry string) (rule registryRule, plain bool, err error) {
 	return registryRule{host, repo}, plain, nil
 }
 
+// matches reports whether a repository may be asked for. "*" is not this machine,
+// whatever the image of a workload names.
 func (r registryRule) matches(host, repo string) bool {
-	return (r.host == "*" || r.host == host) && below(repo, r.path)
+	at := url.URL{Host: host}
+	return (r.host == host || r.host == "*" && !thisMachine(at.Hostname())) && below(repo, r.path)
+}
+
+func thisMachine(host string) bool {
+	ip := net.ParseIP(host)
+	return loopback(host) || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsUnspecified()
 }

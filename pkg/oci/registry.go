@@ -64,6 +64,10 @@ func (h *registry) ready(ctx context.Context) error {
 		return err
 	}
 	if realm, ok := challenge.Parameters["realm"]; ok && isBearer(challenge) {
+		if leadsInside(h.reg.RegistryStr(), realm) {
+			h.down = errRefused
+			return h.down
+		}
 		h.wire.addRealm(realm)
 	}
 	h.challenge = challenge

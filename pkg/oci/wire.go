@@ -241,6 +241,14 @@ func redirectedInside(req *http.Request) bool {
 	return from.Host != req.URL.Host && !inside(from.Hostname()) && inside(req.URL.Hostname())
 }
 
+// leadsInside reports whether a registry outside has its tokens given by an address
+// inside the network: what answers there is not its own to be told.
+func leadsInside(registry, realm string) bool {
+	from := &url.URL{Host: registry}
+	to, err := url.Parse(realm)
+	return err == nil && !inside(from.Hostname()) && inside(to.Hostname())
+}
+
 func inside(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && (ip.IsLoopback() || ip.IsPrivate() || ip.IsUnspecified())
