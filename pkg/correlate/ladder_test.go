@@ -276,6 +276,12 @@ func theCircumstances() []rollout {
 			"low 0.30 image_label: full_sha, repository_confirmed, commit_exists, on_default_branch, source_mismatch -0.60", 0,
 		},
 		{
+			"an annotation names another repository than the label, which is the base image's",
+			correlate.Input{Events: events(event(nil)), Images: images(labelled(2, label(sha(2)), record.ImageClaim{Place: record.PlaceManifest, Source: "github.com/acme/web"}))},
+			line(1, 3),
+			"low 0.30 image_label: full_sha, repository_not_confirmed -0.10, commit_not_found -0.50, source_mismatch", 0,
+		},
+		{
 			"base_image",
 			correlate.Input{Events: events(event(nil)), Images: append(with(func(m *record.ImageMetadata) { m.Base = digest(5) }), labelled(5, label(sha(2))))},
 			line(1, 3),

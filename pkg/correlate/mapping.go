@@ -134,18 +134,26 @@ func (s *solver) origin(sd side, svc *Service) origin {
 	return o
 }
 
+// places are where an image says something, what is worth most first: a label may
+// be that of the image that it was built from, an annotation never is.
+func places() []record.ImagePlace {
+	return []record.ImagePlace{record.PlaceProvenance, record.PlaceManifest, record.PlaceIndex, record.PlaceLabel}
+}
+
 // imageSource is the repository that an image names; what is signed says it best.
 func imageSource(m *Image) (source string, isSigned bool) {
 	if m == nil || m.Metadata == nil {
 		return "", false
 	}
+	best := len(places())
 	for _, c := range m.Metadata.Claims {
+		rank := slices.Index(places(), c.Place)
 		switch {
 		case c.Source == "":
 		case c.Signed:
 			return c.Source, true
-		case source == "":
-			source = c.Source
+		case rank >= 0 && rank < best:
+			source, best = c.Source, rank
 		}
 	}
 	return source, false
@@ -187,7 +195,7 @@ func (s *solver) homeOf(sd side, o origin) origin {
 
 // claims gathers what the image and the workload say, best first.
 func (s *solver) claims(e *evidence.Event, sd side, o *origin) {
-	s.imageClaims(sd)
+	s.imageClaims(sd, o)
 	s.toolClaim(e, sd, o)
 	if sd.template != nil {
 		for i := range sd.template.Claims {
@@ -228,7 +236,7 @@ func (s *solver) add(c candidate) {
 
 // imageClaims gathers what the image says. Of labels and annotations that differ
 // an annotation counts first: it is never the base image's.
-func (s *solver) imageClaims(sd side) {
+func (s *solver) imageClaims(sd side, o *origin) {
 	if sd.known == nil || sd.known.Metadata == nil {
 		return
 	}
@@ -238,7 +246,7 @@ func (s *solver) imageClaims(sd side) {
 		common.add(byTag)
 	}
 	var first named
-	for _, place := range [...]record.ImagePlace{record.PlaceProvenance, record.PlaceManifest, record.PlaceIndex, record.PlaceLabel} {
+	for _, place := range places() {
 		for i := range m.Claims {
 			c := &m.Claims[i]
 			if c.Place != place {
@@ -260,6 +268,9 @@ func (s *solver) imageClaims(sd side) {
 				continue
 			case first.form == n.form:
 				continue // the same again
+			}
+			if c.Source != "" && o.repository != "" && c.Source != o.repository {
+				one.why.add(sourceMismatch) // another place of the image, or the config, says where it comes from
 			}
 			if s.inherited(m, c.Revision, n) {
 				one.why.add(baseImage)
