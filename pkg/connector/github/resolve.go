@@ -259,11 +259,7 @@ func (s *source) findCommit(ctx context.Context, r *repository, sha string, out 
 // moves. GitHub does not say of a beginning that it is one of several; it then says
 // that there is none.
 func (s *source) findShort(ctx context.Context, r *repository, short string, out *record.HistoryAnswer) error {
-	switch known := r.beginning(short); len(known) {
-	case 0:
-	case 1:
-		// Others that were not met may begin so, too.
-	default:
+	if len(r.beginning(short)) > 1 { // of one that was met others may begin so, too
 		out.Finding = record.Ambiguous
 		return nil
 	}
