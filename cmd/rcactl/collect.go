@@ -152,7 +152,9 @@ func (f *collectFlags) run(ctx context.Context, sys *System, opts *options) erro
 	if !opts.quiet {
 		p.line("")
 		seen.tied = seen.tied || triedToTie(out.Statement)
-		seen.print(p, out.Window, out.Statement.Predicate.Outcome != manifest.OutcomeFailed)
+		changes, hurts := whatWasRead(out.Statement)
+		seen.painless = !hurts
+		seen.print(p, out.Window, changes)
 		printCoverage(p, out, seen.registryHint(o.Images.Off)...)
 	}
 	if err := printOutcome(sys, opts, p, out, f.verifyHint(out)); err != nil {
@@ -323,6 +325,24 @@ func triedToTie(s manifest.Statement) bool {
 		known := src.Status == manifest.StatusComplete || src.Status == manifest.StatusPartial
 		return known && (src.Type == typeGitHub || src.Type == typeImages)
 	})
+}
+
+// whatWasRead reports whether a source was read that could have told of a change,
+// and one that could have told of what hurts: GitHub knows no symptoms. Of a source
+// that answered, and had nothing that it may be read for, nothing is known.
+func whatWasRead(s manifest.Statement) (changes, hurts bool) {
+	for _, src := range s.Predicate.Sources {
+		if src.Type == typeImages || src.Status == manifest.StatusFailed || src.Status == manifest.StatusSkipped {
+			continue
+		}
+		if !slices.ContainsFunc(src.Streams, func(st manifest.Stream) bool {
+			return st.Status == manifest.StatusComplete || st.Status == manifest.StatusPartial
+		}) {
+			continue
+		}
+		changes, hurts = true, hurts || src.Type != typeGitHub
+	}
+	return changes, hurts
 }
 
 // maxMissing is how many rules are shown.

@@ -10,6 +10,7 @@ import (
 	"github.com/charmbracelet/lipgloss"
 
 	"github.com/rcactl/rcactl/pkg/evidence"
+	"github.com/rcactl/rcactl/pkg/manifest"
 	"github.com/rcactl/rcactl/pkg/window"
 )
 
@@ -121,6 +122,34 @@ func TestTheTimelineDoesNotSayNothingWhenNobodyAnswered(t *testing.T) {
 	p, out := testPrinter(0, nil, false)
 	(&timeline{}).print(p, w, false)
 	if !strings.Contains(out.String(), "not known: no source answered") || strings.Contains(out.String(), "nothing") {
+		t.Errorf("%s", out)
+	}
+}
+
+// What no source was read for is not known; that is another thing than nothing.
+func TestNothingIsSaidOnlyOfWhatWasRead(t *testing.T) {
+	source := func(typ string, status, stream manifest.Status) manifest.Source {
+		return manifest.Source{Type: typ, Status: status, Streams: []manifest.Stream{{Status: stream}}}
+	}
+	for name, c := range map[string]struct {
+		sources        []manifest.Source
+		changes, hurts bool
+	}{
+		"a cluster":                  {[]manifest.Source{source("kubernetes", manifest.StatusComplete, manifest.StatusComplete)}, true, true},
+		"GitHub alone":               {[]manifest.Source{source("github", manifest.StatusPartial, manifest.StatusPartial)}, true, false},
+		"GitHub, and no repository":  {[]manifest.Source{source("github", manifest.StatusComplete, manifest.StatusSkipped)}, false, false},
+		"GitHub, a cluster is down":  {[]manifest.Source{source("github", manifest.StatusComplete, manifest.StatusComplete), source("kubernetes", manifest.StatusFailed, manifest.StatusFailed)}, true, false},
+		"images, and a failed other": {[]manifest.Source{source(typeImages, manifest.StatusComplete, manifest.StatusComplete), source("kubernetes", manifest.StatusFailed, manifest.StatusFailed)}, false, false},
+	} {
+		var s manifest.Statement
+		s.Predicate.Sources = c.sources
+		if changes, hurts := whatWasRead(s); changes != c.changes || hurts != c.hurts {
+			t.Errorf("%s: changes %v, what hurts %v", name, changes, hurts)
+		}
+	}
+	p, out := testPrinter(0, nil, false)
+	(&timeline{painless: true}).print(p, window.Window{}, true)
+	if !strings.Contains(out.String(), "What hurt\n  not known: no source that knows it was read") {
 		t.Errorf("%s", out)
 	}
 }

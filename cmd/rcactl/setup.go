@@ -106,7 +106,9 @@ type setup struct {
 	dockerConfig string
 	registries   []string
 	// hints are what could be asked beside, and how.
-	hints    []string
+	hints []string
+	// absent says of a type of source why none was found on this machine.
+	absent   map[string]error
 	stateDir string
 	env      connector.Env
 	sources  []collect.Source
@@ -164,7 +166,7 @@ func (f *setupFlags) find(sys *System) (config.Found, error) {
 // setup finds and checks the config, or discovers what there is without one.
 func (f *setupFlags) setup(ctx context.Context, sys *System, opts *options) (*setup, error) {
 	registry := builtin.Registry()
-	s := &setup{build: sys.Build, env: f.env(sys, opts)}
+	s := &setup{build: sys.Build, env: f.env(sys, opts), absent: map[string]error{}}
 	if f.dump = sys.abs(f.dump); f.dump != "" && (f.kubeconfig != "" || f.context != "") {
 		return nil, fail(exitUsage, errors.New("--dump cannot be combined with --kubeconfig or --context: a recording is read and not a cluster"), "choose one")
 	}
@@ -208,11 +210,22 @@ func (f *setupFlags) hint(registry *connector.Registry, s *setup) {
 	_, err := registry.Lookup(typeGitHub)
 	has := slices.ContainsFunc(s.sources, func(src collect.Source) bool { return src.Type == typeGitHub })
 	switch {
+	case err == nil && !has && s.absent[typeGitHub] != nil && s.namesGitHub():
+		s.hints = append(s.hints, "github not asked: "+s.absent[typeGitHub].Error())
 	case err == nil && !has:
 		s.hints = append(s.hints, "github not asked: set GITHUB_TOKEN (read-only) to tie deployments to commits")
 	case has && len(s.sources) > 1 && len(f.repositories) == 0:
 		s.hints = append(s.hints, "to leave github out: --connector kubernetes")
 	}
+}
+
+// namesGitHub reports whether the environment says which GitHub is meant: then the
+// token of github.com is not what is missing.
+func (s *setup) namesGitHub() bool {
+	return slices.ContainsFunc([]string{"GH_HOST", "GITHUB_API_URL"}, func(name string) bool {
+		value, _ := s.env.LookupEnv(name)
+		return value != ""
+	})
 }
 
 // typeGitHub is the type of the source that knows the history of source code.
@@ -261,6 +274,7 @@ func (f *setupFlags) discover(ctx context.Context, registry *connector.Registry,
 		case len(f.apply(factory.New())) > 0:
 			cfg = factory.New()
 		case errors.Is(err, connector.ErrNothingFound):
+			s.absent[typ] = err
 			continue
 		default:
 			broken = append(broken, config.Instance{Key: typ, Type: typ, Config: &unusable{err: err}})
@@ -289,7 +303,7 @@ func (u *unusable) Connect(context.Context, connector.Env) (connector.Connector,
 // choose turns the instances into sources: those of --connector, with the flags
 // applied.
 func (f *setupFlags) choose(registry *connector.Registry, s *setup) error {
-	if err := f.checkConnectors(registry, s.cfg.Connectors); err != nil {
+	if err := f.checkConnectors(registry, s); err != nil {
 		return err
 	}
 	for _, instance := range s.cfg.Connectors {
@@ -351,10 +365,13 @@ func checkUsable(s *setup) error {
 }
 
 // checkConnectors sees to it that each --connector names an instance.
-func (f *setupFlags) checkConnectors(registry *connector.Registry, instances []config.Instance) error {
+func (f *setupFlags) checkConnectors(registry *connector.Registry, s *setup) error {
 	for _, want := range f.connectors {
-		if slices.ContainsFunc(instances, func(i config.Instance) bool { return matches(want, i) }) {
+		if slices.ContainsFunc(s.cfg.Connectors, func(i config.Instance) bool { return matches(want, i) }) {
 			continue
+		}
+		if err := s.absent[want]; err != nil {
+			return fail(exitUsage, fmt.Errorf("--connector %s: %w", want, err), "")
 		}
 		typ, _, _ := strings.Cut(want, "/")
 		if _, err := registry.Lookup(typ); err != nil {

@@ -28,6 +28,8 @@ type timeline struct {
 	// tied says that something could have tied deployments to commits: a source of
 	// history or of images was asked, or a deployment is tied to one.
 	tied bool
+	// painless says that no source was read that could have told of what hurts.
+	painless bool
 	// registries are the hosts of images that were not asked for.
 	registries map[string]bool
 }
@@ -133,6 +135,7 @@ func (t *timeline) print(p *printer, w window.Window, answered bool) {
 	}
 	nothing := "  nothing that the sources still knew of"
 	if !answered {
+		t.painless = false
 		nothing = "  not known: no source answered"
 	}
 	p.line("%s  %s", p.title.Render("What changed"), p.dim.Render(spanText(w)))
@@ -147,6 +150,9 @@ func (t *timeline) print(p *printer, w window.Window, answered bool) {
 		p.line("  and %s more, in the files", plural(int64(t.left), "change"))
 	}
 	p.line("")
+	if t.painless {
+		nothing = "  not known: no source that knows it was read"
+	}
 	p.line("%s", p.title.Render("What hurt"))
 	rows := [][]cell{}
 	for _, h := range t.sortedHurts() {

@@ -305,7 +305,7 @@ func TestNotes(t *testing.T) {
 		},
 		{"kubernetes and images", correlate.Input{Events: events(event(nil), unread), Images: both(1, 2)}, nil, []string{
 			"the image of 1 deployment was not read: what it says of its commit is not known",
-			"no source of history was asked: the commit of 1 deployment was not verified, and what lies between the two commits of 1 deployment is not known",
+			"no source of history answered: the commit of 1 deployment was not verified, and what lies between the two commits of 1 deployment is not known",
 		}},
 		{
 			"github alone",

@@ -41,7 +41,7 @@ func (t *tally) notes(c *correlation) []string {
 		"neither the images nor the workloads of %d deployments name a commit")
 	say(t.why[repositoryUnknown], "it is not known which repository 1 deployment comes from",
 		"it is not known which repositories %d deployments come from")
-	nobody := "no source of history was asked: "
+	nobody := "no source of history answered: "
 	if c.in.Asked {
 		nobody = "not all questions about history were answered: "
 	}
