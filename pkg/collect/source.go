@@ -145,6 +145,7 @@ func connect(ctx context.Context, cfg connector.Config, env connector.Env) (conn
 // env is what the connector of a source gets from the outside.
 func (s *source) env(o Options) connector.Env {
 	env := o.Env
+	env.Repositories = o.Scope.Repositories
 	if o.Redactor != nil {
 		env.Pseudonym, env.Scrub = o.Redactor.Pseudonym, o.Redactor.Scrub
 	}

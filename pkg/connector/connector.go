@@ -176,6 +176,9 @@ type Env struct {
 	// WorkDir is the folder that the program was started in, for finding the
 	// repository that a person works on. Empty means not to look.
 	WorkDir string
+	// Repositories are those of Scope.Repositories, for a Follower: what it will be
+	// asked for, so that Identity need not ask for anything else.
+	Repositories []string
 	// Now reads the clock.
 	Now func() time.Time
 	// UserAgent is what to call ourselves: rcactl/<version>.
@@ -216,7 +219,7 @@ type Scope struct {
 	// Services holds "namespace/service" pairs; empty means all.
 	Services []string
 	// Repositories are those that other sources named, in the form of
-	// record.RepositoryName, sorted. Only a Follower gets them.
+	// record.RepositoryName, what is named most first. Only a Follower gets them.
 	Repositories []string
 }
 

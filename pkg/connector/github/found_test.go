@@ -270,6 +270,12 @@ func TestIdentity(t *testing.T) {
 	if id, err := f.identity(t.Context()); err != nil || id.Target != "github.com" || !cmp.Equal(f.asked, []string{"GET /rate_limit"}) {
 		t.Errorf("%+v, %v, asked %v", id, err, f.asked)
 	}
+	f = newFront(t, func(c *Config, env *connector.Env) {
+		c.Repositories, env.Repositories = nil, []string{"github.com/acme/shop", "elsewhere.example.test/acme/app"}
+	}, serve)
+	if id, err := f.identity(t.Context()); err != nil || id.Version != "3.15.2" || !cmp.Equal(f.asked, []string{"GET /repos/acme/shop"}) {
+		t.Errorf("what others name is asked for anyway: %+v, %v, asked %v", id, err, f.asked)
+	}
 	f = newFront(t, nil, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) })
 	if _, err := f.identity(t.Context()); err != nil {
 		t.Errorf("one repository that is not there: %v", err)

@@ -25,10 +25,11 @@ func (c *client) identity(ctx context.Context) (connector.Identity, error) {
 	return connector.Identity{Target: c.host(), Version: c.known().version, Skew: c.skew()}, nil
 }
 
-// greet asks for the first configured repository, which is needed anyway, else for
-// the limits, which costs nothing of them.
+// greet asks for the first repository that will be read, which is needed anyway:
+// whatever is answered about it, the headers say the rest. Where none is known it
+// asks for the limits, which costs nothing of them.
 func (c *client) greet(ctx context.Context) error {
-	if repositories, _ := c.targets(connector.Scope{}); len(repositories) > 0 {
+	if repositories, _ := c.targets(connector.Scope{Repositories: c.env.Repositories}); len(repositories) > 0 {
 		c.expect(repositories)
 		owner, name, _ := c.split(repositories[0])
 		_, err := c.repository(ctx, owner, name)
