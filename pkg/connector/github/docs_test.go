@@ -21,6 +21,7 @@ func TestDocsSayWhatHolds(t *testing.T) {
 	want := []string{
 		fmt.Sprintf("At most %d requests are under way", maxConcurrent), fmt.Sprintf("`max_requests` (%d)", c.MaxRequests),
 		fmt.Sprintf("2%% of it, at most %d requests", reserve(1_000_000)), fmt.Sprintf("One answer may have %d MiB", maxAnswer>>20),
+		fmt.Sprintf("After %d requests in a row without any answer", maxDead), fmt.Sprintf("after %d in a row, each tried again", maxBroken),
 		fmt.Sprintf("version of the API is `%s`", apiVersion), fmt.Sprintf("More than %d repositories of one owner", maxNarrow),
 		"`" + envToken + "`, else `" + envGHToken + "`", "`" + envEnterpriseToken + "`, else `" + envGitHubEntToken + "`",
 	}

@@ -21,6 +21,10 @@ const (
 	// maxDead is how many requests in a row get no answer at all before no further
 	// one is sent.
 	maxDead = 3
+	// maxBroken is how many in a row, each tried again, get an answer that is none
+	// before no further one is sent: a GitHub that is down is not asked for each of a
+	// thousand commits.
+	maxBroken = 5
 	// silentLimit is for how long GitHub is left alone when it does not say.
 	silentLimit = time.Minute
 )
@@ -187,18 +191,18 @@ func (l *limits) reset(header http.Header) (said string, until time.Time) {
 	return at.Format(time.RFC3339), until
 }
 
-// alive and dead count requests in a row that got no answer at all: the rest of a
-// run is not spent on a server that is not there.
+// alive and dead count requests in a row that got no answer that is one: the rest of
+// a run is not spent on a server that is not there.
 func (l *limits) alive() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.failed = 0
 }
 
-func (l *limits) dead(why *connector.Error) {
+func (l *limits) dead(why *connector.Error, most int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.failed++; l.failed >= maxDead && l.all == nil {
+	if l.failed++; l.failed >= most && l.all == nil {
 		l.all = &stopError{class: why.Class, reason: fmt.Sprintf("%s; no further request was made after %d such failures", why.Message, l.failed)}
 	}
 }

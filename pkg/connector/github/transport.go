@@ -280,9 +280,11 @@ func (c *client) judge(ctx context.Context, req *http.Request, resp *http.Respon
 	if err != nil {
 		return c.judgeFailure(ctx, req, err, v)
 	}
-	c.limits.alive()
-	c.limits.note(v.bucket, resp.Header)
 	status := resp.StatusCode
+	if status < http.StatusInternalServerError {
+		c.limits.alive()
+	}
+	c.limits.note(v.bucket, resp.Header)
 	switch {
 	case isWhole(status), isRedirect(status):
 		strip(resp.Header)
@@ -303,6 +305,9 @@ func (c *client) judge(ctx context.Context, req *http.Request, resp *http.Respon
 		// Asking on with a credential that is refused makes GitHub refuse good ones too.
 		c.limits.stop(v.bucket, &stopError{class: explainAnswer(answer).Class, reason: explainAnswer(answer).Message}, time.Time{})
 	}
+	if status >= http.StatusInternalServerError {
+		c.limits.dead(explainAnswer(answer), maxBroken)
+	}
 	return false, 0, answer
 }
 
@@ -317,8 +322,11 @@ func (c *client) judgeFailure(ctx context.Context, req *http.Request, err error,
 		}
 	}
 	own := &sendError{host: c.at.base.Host, path: pattern(v.path), took: v.took, err: err}
-	if !isRefusal(err) {
-		c.limits.dead(explainSend(own))
+	switch {
+	case errors.Is(err, errEmptyAnswer), errors.Is(err, errNotJSON):
+		c.limits.dead(explainSend(own), maxBroken)
+	case !isRefusal(err):
+		c.limits.dead(explainSend(own), maxDead)
 	}
 	return false, 0, own
 }
