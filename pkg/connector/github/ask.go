@@ -61,13 +61,14 @@ func (a asking) read(ctx context.Context, address string, into any) (next string
 
 // pages reads a list page by page until take has enough. GitHub's own links are
 // followed, since its lists do not all count pages alike. A first page that GitHub
-// is too slow for is asked for again in tenths: it gives up after ten seconds.
+// is too slow for is asked for again in tenths: it gives up after ten seconds. So is
+// one that is too large, since messages may be long.
 func pages[P any](ctx context.Context, a asking, path string, query url.Values, take func(page *P) (more bool, err error)) error {
 	address := a.address(path, query, perPage)
 	for n := range maxPages {
 		page := new(P)
 		next, err := a.read(ctx, address, page)
-		if n == 0 && isTooSlow(err) {
+		if n == 0 && (isTooSlow(err) || errors.Is(err, errTooLarge)) {
 			page = new(P)
 			next, err = a.read(ctx, a.address(path, query, shortPage), page)
 		}

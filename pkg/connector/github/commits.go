@@ -149,7 +149,7 @@ func (s *source) listByDate(ctx context.Context, l *look, r *repository, b *bran
 		"until": {reach.End.Add(ahead).Format(time.RFC3339)},
 	}
 	err := pages(ctx, s.asking(r, record.StreamCommits, "commits of a branch"), "commits", query, func(page *[]commitJSON) (bool, error) {
-		b.commits = append(b.commits, *page...)
+		b.add(*page)
 		return len(b.commits) < maxNewCommits, nil
 	})
 	slices.Reverse(b.commits)
@@ -164,7 +164,7 @@ func (s *source) listSince(ctx context.Context, l *look, r *repository, b *branc
 		if status == "" {
 			status = record.RangeStatus(page.Status)
 		}
-		b.commits = append(b.commits, page.Commits...)
+		b.add(page.Commits)
 		return len(b.commits) < maxNewCommits, nil
 	})
 	if isNotFound(err) || isUnprocessable(err) { // what it was is not there any more
@@ -180,6 +180,15 @@ func (s *source) listSince(ctx context.Context, l *look, r *repository, b *branc
 		b.commits = append(b.commits, b.at) // what it was set back to
 	}
 	return nil
+}
+
+// add keeps commits of a page, without their messages: those are read with the
+// details, and whoever may push can make them long.
+func (b *branchLook) add(page []commitJSON) {
+	for _, c := range page {
+		c.Commit.Message = ""
+		b.commits = append(b.commits, c)
+	}
 }
 
 // meet adds the commits of a branch that belong to the window to those whose details
