@@ -3,6 +3,7 @@ package collect
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -56,6 +57,10 @@ func (r *session) readImages(ctx context.Context) error {
 	return nil
 }
 
+// unreadableLogins says why no registry can be asked at all. The path is left out: it
+// names whose home folder it is in.
+const unreadableLogins = "docker's config cannot be read, or is not JSON with auths, credHelpers or credsStore; correct it, or name another folder in DOCKER_CONFIG"
+
 // askRegistries gives the answers, one an ask, or why there are none.
 func (r *session) askRegistries(ctx context.Context, s *source, asks []oci.Ask) ([]oci.Answer, error) {
 	type read struct {
@@ -68,6 +73,9 @@ func (r *session) askRegistries(ctx context.Context, s *source, asks []oci.Ask) 
 			Transport: r.Env.Transport, UserAgent: r.Env.UserAgent, DockerConfig: r.Images.DockerConfig, Credentials: credentials,
 			Registries: r.Images.Registries, Keys: r.Images.Keys, Store: s.space, Now: r.Now, MaxImages: r.Images.MaxImages, Timeout: r.Images.Timeout,
 		})
+		if errors.Is(err, oci.ErrLogins) {
+			return read{}, connector.Errorf(connector.ClassConfig, err, "%s", unreadableLogins)
+		}
 		if err != nil {
 			return read{}, err
 		}

@@ -140,7 +140,7 @@ func TestImagesThatCannotBeRead(t *testing.T) {
 				w.Revisions[i].Containers = []record.Container{{Name: "app", Image: fmt.Sprint(host, "/acme/gone:", i)}}
 			}
 		}, manifest.StatusSkipped, "could not be read"},
-		"a config that is none": {collect.Images{DockerConfig: "/dev/null/config.json"}, func(*record.Workload) {}, manifest.StatusSkipped, "2 images"},
+		"a config that is none": {collect.Images{DockerConfig: "/dev/null/config.json"}, func(*record.Workload) {}, manifest.StatusSkipped, "2 images could not be read: docker's config cannot be read"},
 		"a bound":               {collect.Images{Registries: []string{"http://" + host}, MaxImages: 1}, func(*record.Workload) {}, manifest.StatusComplete, "1 image not asked for"},
 	} {
 		t.Run(name, func(t *testing.T) {

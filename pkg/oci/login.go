@@ -53,6 +53,9 @@ type dockerAuth struct {
 	RegistryToken string `json:"registrytoken"`
 }
 
+// ErrLogins says that the docker config with the logins cannot be read.
+var ErrLogins = errors.New("no logins")
+
 // errDockerConfig says that a config is not JSON of docker's form. It has nothing
 // of what was read.
 var errDockerConfig = errors.New("not a docker config: expected JSON with auths, credHelpers or credsStore")

@@ -141,7 +141,7 @@ func New(o Options) (*Reader, error) {
 	}
 	own, err := readDockerConfig(o.DockerConfig)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(ErrLogins, err)
 	}
 	r.logins = own.logins(true)
 	for _, value := range o.Credentials {
