@@ -4,13 +4,11 @@ import "fmt"
 
 // tally counts for the notes.
 type tally struct {
-	deployments int
-	why         [codes]int
-	apart       int // deployments between whose commits it is not known what lies
+	why   [codes]int
+	apart int // deployments between whose commits it is not known what lies
 }
 
 func (t *tally) count(r *result) {
-	t.deployments++
 	for c := range codes {
 		if r.why.has(c) {
 			t.why[c]++
