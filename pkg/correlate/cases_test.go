@@ -311,7 +311,7 @@ func TestNotes(t *testing.T) {
 			"github alone",
 			correlate.Input{Events: events(commit(1, nil), pull(1, nil))},
 			line(1, 2),
-			[]string{"no deployment was read: commits and pull requests are not tied to any"},
+			[]string{"no deployment is told of in this run: commits and pull requests are not tied to any"},
 		},
 		{"github was down", correlate.Input{Events: events(event(nil)), Images: both(1, 2)}, &history{silent: true}, []string{
 			"not all questions about history were answered: the commit of 1 deployment was not verified, and what lies between the two commits of 1 deployment is not known",

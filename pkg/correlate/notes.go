@@ -30,7 +30,7 @@ func (t *tally) notes(c *correlation) []string {
 		pulls = pulls || c.in.Events[i].PullRequest != nil
 	}
 	if (commits || pulls) && len(c.deployments) == 0 {
-		out = append(out, "no deployment was read: commits and pull requests are not tied to any")
+		out = append(out, "no deployment is told of in this run: commits and pull requests are not tied to any")
 	}
 	say(t.why[imageUnread], "the image of 1 deployment was not read: what it says of its commit is not known",
 		"the images of %d deployments were not read: what they say of their commits is not known")
