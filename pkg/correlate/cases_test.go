@@ -117,7 +117,7 @@ func theMeetings() []rollout {
 			"a short commit that was collected",
 			correlate.Input{Events: events(tagged("main-"+sha(2)[:8]), commit(2, nil), commit(3, nil)), Images: unlabelled(), Services: services()},
 			nil,
-			"medium 0.55 short_sha: short_sha, repository_confirmed, on_default_branch, not_verified -0.05", 2,
+			"medium 0.50 short_sha: short_sha, repository_confirmed, on_default_branch, not_verified -0.10", 2,
 		},
 		{
 			"a version that was released",
@@ -129,7 +129,7 @@ func theMeetings() []rollout {
 			"a release whose tag was moved",
 			correlate.Input{Events: events(tagged("v1.4.0"), released(1, 1), released(2, 2), commit(1, nil), commit(2, nil)), Images: unlabelled(), Services: services()},
 			nil,
-			"low 0.45 version_tag: git_tag, repository_confirmed, not_verified -0.05", 0,
+			"low 0.40 version_tag: git_tag, repository_confirmed, not_verified -0.10", 0,
 		},
 		{
 			"label and provenance of an image are one voice",
@@ -172,7 +172,7 @@ func theMeetings() []rollout {
 				Events: events(event(nil), commit(5, func(c *evidence.Commit) { c.Forced, c.PreviousHead = true, sha(2) })),
 			},
 			&history{silent: true},
-			"medium 0.55 image_label: full_sha, repository_confirmed, not_verified -0.05, forced_away -0.30", 2,
+			"medium 0.50 image_label: full_sha, repository_confirmed, not_verified -0.10, forced_away -0.30", 2,
 		},
 		{"the config of another cluster", correlate.Input{Events: events(event(nil)), Images: images(labelled(2, label(sha(2)))), Services: []correlate.Service{
 			{Cluster: "staging", Namespace: "shop", Name: "web", Repository: config}, {Cluster: "prod-eu1", Namespace: "shop", Name: "web", Repository: shop}, {Namespace: "shop", Name: "web", Repository: config},

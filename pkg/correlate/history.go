@@ -272,28 +272,20 @@ func (h *history) mayBeHome(image string) []string {
 	return nil
 }
 
-// hasSegment reports whether one part of an image's name, which slashes part, is
-// the given one.
-func hasSegment(image, segment string) bool {
-	for rest := image; rest != ""; {
-		var part string
-		part, rest, _ = strings.Cut(rest, "/")
-		if part == segment && segment != "" {
-			return true
-		}
-	}
-	return false
-}
-
-// ownedAlike reports whether the owner of a repository is also one in the path of an
-// image: github.com/acme/shop and ghcr.io/acme/web.
+// ownedAlike reports whether only the owner of a repository can have published an
+// image: it lies under the owner's name in the registry of the repository's own host,
+// as ghcr.io/acme/web does for github.com/acme/shop. In other registries anybody may
+// have taken the name.
 func ownedAlike(repo, image string) bool {
-	_, path, _ := strings.Cut(repo, "/")
+	home, path, _ := strings.Cut(repo, "/")
 	owner, _, _ := strings.Cut(path, "/")
-	host, rest, ok := strings.Cut(image, "/")
-	if !ok || !strings.ContainsAny(host, ".:") {
-		rest = image // an image of Docker Hub
+	host, rest, _ := strings.Cut(strings.ToLower(image), "/")
+	if home == "github.com" {
+		home = "ghcr.io"
 	}
-	i := strings.LastIndexByte(rest, '/')
-	return i >= 0 && hasSegment(strings.ToLower(rest[:i]), owner)
+	if host != home && !strings.HasSuffix(host, "."+home) {
+		return false
+	}
+	first, _, more := strings.Cut(rest, "/")
+	return more && first == owner
 }

@@ -141,9 +141,9 @@ func circumstances() [codes]circumstance {
 		commitExists:        {name: "commit_exists"},
 		onDefaultBranch:     {name: "on_default_branch"},
 
-		notVerified:            {name: "not_verified", delta: -5},
+		notVerified:            {name: "not_verified", delta: -10},
 		repositoryNotConfirmed: {name: "repository_not_confirmed", delta: -10},
-		repositoryUnreadable:   {name: "repository_unreadable", delta: -5},
+		repositoryUnreadable:   {name: "repository_unreadable", delta: -10},
 		dirty:                  {name: "dirty", delta: -20},
 		offDefaultBranch:       {name: "off_default_branch", delta: -15},
 		forcedAway:             {name: "forced_away", delta: -30},

@@ -163,7 +163,7 @@ func theCircumstances() []rollout {
 			"signed",
 			correlate.Input{Events: events(event(nil)), Images: images(labelled(2, record.ImageClaim{Place: record.PlaceProvenance, Revision: sha(2), Source: shop, Signed: true}))},
 			nil,
-			"high 0.92 signed_provenance: full_sha, signed, repository_confirmed, not_verified -0.05", 2,
+			"high 0.87 signed_provenance: full_sha, signed, repository_confirmed, not_verified -0.10", 2,
 		},
 		{
 			"agreement",
@@ -175,7 +175,7 @@ func theCircumstances() []rollout {
 			"repository_confirmed",
 			correlate.Input{Events: events(event(nil)), Images: two, Services: services()},
 			nil,
-			"high 0.85 image_label: full_sha, repository_confirmed, not_verified -0.05", 2,
+			"medium 0.80 image_label: full_sha, repository_confirmed, not_verified -0.10", 2,
 		},
 		{
 			"commit_exists",
@@ -193,7 +193,7 @@ func theCircumstances() []rollout {
 			"not_verified",
 			correlate.Input{Events: events(event(nil)), Images: two},
 			&history{silent: true},
-			"medium 0.75 image_label: full_sha, not_verified -0.05, repository_not_confirmed -0.10", 2,
+			"medium 0.70 image_label: full_sha, not_verified -0.10, repository_not_confirmed -0.10", 2,
 		},
 		{
 			"repository_not_confirmed",
@@ -205,7 +205,7 @@ func theCircumstances() []rollout {
 			"repository_unreadable",
 			correlate.Input{Events: events(event(nil)), Images: two},
 			&history{unreadable: true},
-			"medium 0.75 image_label: full_sha, repository_not_confirmed -0.10, repository_unreadable -0.05", 2,
+			"medium 0.70 image_label: full_sha, repository_not_confirmed -0.10, repository_unreadable -0.10", 2,
 		},
 		{
 			"dirty",
@@ -286,6 +286,28 @@ func theCircumstances() []rollout {
 			correlate.Input{Events: events(event(nil)), Images: append(with(func(m *record.ImageMetadata) { m.Base = digest(5) }), labelled(5, label(sha(2))))},
 			line(1, 3),
 			"low 0.30 image_label: full_sha, repository_confirmed, commit_exists, on_default_branch, base_image -0.60", 0,
+		},
+		{
+			"a label that is a day older than the image",
+			correlate.Input{Events: events(event(nil)), Images: images(labelled(2, record.ImageClaim{
+				Place: record.PlaceLabel, Revision: sha(2), Source: shop, Created: noon().Add(-26 * time.Hour),
+			}))},
+			line(1, 3),
+			"low 0.30 image_label: full_sha, repository_confirmed, commit_exists, on_default_branch, base_image -0.60", 0,
+		},
+		{
+			"a label that is as old as the image",
+			correlate.Input{Events: events(event(nil)), Images: images(labelled(2, record.ImageClaim{
+				Place: record.PlaceLabel, Revision: sha(2), Source: shop, Created: noon().Add(-2 * time.Hour),
+			}))},
+			line(1, 3),
+			"high 0.90 image_label: full_sha, repository_confirmed, commit_exists, on_default_branch", 2,
+		},
+		{
+			"an owner's name in a registry where anybody may have taken it",
+			correlate.Input{Events: events(to(func(t *evidence.Template) { t.Images[0].Image = "docker.io/acme/shop:2" })), Images: two},
+			line(1, 3),
+			"medium 0.80 image_label: full_sha, commit_exists, on_default_branch, repository_not_confirmed -0.10", 2,
 		},
 		{
 			"shared_label",

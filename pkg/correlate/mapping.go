@@ -272,7 +272,7 @@ func (s *solver) imageClaims(sd side, o *origin) {
 			if c.Source != "" && o.repository != "" && c.Source != o.repository {
 				one.why.add(sourceMismatch) // another place of the image, or the config, says where it comes from
 			}
-			if s.inherited(m, c.Revision, n) {
+			if s.inherited(m, c.Revision, n) || olderThanImage(m, c) {
 				one.why.add(baseImage)
 			}
 			if s.labels[n.value].shared && n.form != formName {
@@ -312,6 +312,16 @@ func (s *solver) inherited(m *record.ImageMetadata, revision string, n named) bo
 		return false
 	}
 	return slices.ContainsFunc(base.Metadata.Claims, func(c record.ImageClaim) bool { return c.Revision == revision })
+}
+
+// aDay is how long building an image may take after its labels were decided.
+const aDay = 24 * time.Hour
+
+// olderThanImage reports whether a label says that it is of an image which was made
+// long before this one: labels are inherited from the base image, and with them the
+// time at which that was made.
+func olderThanImage(m *record.ImageMetadata, c *record.ImageClaim) bool {
+	return c.Place == record.PlaceLabel && m.Created.Sub(c.Created) > aDay && c.Created.Year() >= epoch
 }
 
 // toolClaim is the commit that a delivery tool applied of the repository that the
