@@ -13,6 +13,7 @@ import (
 // what a registry or a library says may have addresses with signatures in it.
 var (
 	errUnauthorised = errors.New("not authorised")
+	errNotAsked     = errors.New("not asked")
 	errNoLogin      = errors.New("needs a login")
 	errHelper       = errors.New("the credential helper failed")
 	errNotFound     = errors.New("not found")
@@ -34,6 +35,8 @@ func reasonFor(err error, host string) string {
 	switch {
 	case errors.Is(err, errUnauthorised):
 		return host + " does not let this login read the image, or has no such image"
+	case errors.Is(err, errNotAsked):
+		return host + " is not asked: this machine has no login for it"
 	case errors.Is(err, errNoLogin):
 		return host + " needs a login, and there is none"
 	case errors.Is(err, errHelper):

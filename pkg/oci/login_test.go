@@ -86,20 +86,20 @@ func TestLogins(t *testing.T) {
 		{name: "an identity token", docker: obj{"auths": obj{"ghcr.io": obj{"identitytoken": "planted-identity"}}}, reason: read},
 		{name: "a registry token", docker: obj{"auths": obj{"ghcr.io": obj{"registrytoken": token}}}, reason: read},
 		{name: "of a part of the registry", docker: auths("ghcr.io/acme"), reason: read},
-		{name: "of a part with a like name", docker: auths("ghcr.io/ac"), unread: true, reason: "ghcr.io needs a login, and there is none"},
-		{name: "of another host", docker: auths("quay.io"), unread: true, reason: "ghcr.io needs a login, and there is none"},
+		{name: "of a part with a like name", docker: auths("ghcr.io/ac"), unread: true, reason: "ghcr.io is not asked: this machine has no login for it"},
+		{name: "of another host", docker: auths("quay.io"), unread: true, reason: "ghcr.io is not asked: this machine has no login for it"},
 		{name: "a pull secret", credentials: pull(auths("ghcr.io")), reason: read},
 		{name: "a pull secret with a pattern", credentials: pull(auths("*.io")), reason: read},
-		{name: "a pattern with other parts", credentials: pull(auths("*.ghcr.io", "*")), unread: true, reason: "ghcr.io needs a login, and there is none"},
+		{name: "a pattern with other parts", credentials: pull(auths("*.ghcr.io", "*")), unread: true, reason: "ghcr.io is not asked: this machine has no login for it"},
 		{name: "a pull secret that is broken, and one that is not", credentials: append([]secret.Value{secret.NewValue([]byte(planted))}, pull(auths("ghcr.io"))...), reason: read},
 		{name: "one that is not taken, then one that is", docker: obj{"auths": obj{"ghcr.io": obj{"auth": basic("robot", "old")}}}, credentials: pull(auths("ghcr.io/acme")), reason: read},
 		{name: "not taken", docker: obj{"auths": obj{"ghcr.io": obj{"auth": basic("robot", "old")}}}, reason: "ghcr.io does not let this login read the image, or has no such image"},
 		{name: "not taken, nobody neither", docker: obj{"auths": obj{"ghcr.io": obj{"auth": basic("robot", "old")}}}, registries: []string{"ghcr.io"}, reason: "ghcr.io does not let this login read the image, or has no such image"},
 		{name: "none, and the registry is named", registries: []string{"ghcr.io"}, reason: "ghcr.io needs a login, and there is none"},
-		{name: "none", unread: true, reason: "ghcr.io needs a login, and there is none"},
+		{name: "none", unread: true, reason: "ghcr.io is not asked: this machine has no login for it"},
 		{name: "a login, and other registries named", docker: auths("ghcr.io"), registries: []string{"quay.io", "ghcr.io/other"}, unread: true, reason: "ghcr.io is not named among the registries for this repository"},
 		{name: "a login, and the repository named", docker: auths("ghcr.io"), registries: []string{"ghcr.io/acme"}, reason: read},
-		{name: "an entry that is empty, without a store", docker: obj{"auths": obj{"ghcr.io": obj{}}}, unread: true, reason: "ghcr.io needs a login, and there is none"},
+		{name: "an entry that is empty, without a store", docker: obj{"auths": obj{"ghcr.io": obj{}}}, unread: true, reason: "ghcr.io is not asked: this machine has no login for it"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -344,7 +344,7 @@ func TestCredentialHelpers(t *testing.T) {
 	const password = "planted-password"
 	give := `echo '{"ServerURL":"x","Username":"robot","Secret":"planted-password"}'`
 	failed := "the credential helper that docker's config names for ghcr.io gave no login"
-	none := "ghcr.io needs a login, and there is none"
+	none := "ghcr.io is not asked: this machine has no login for it"
 	tests := []struct {
 		name, script string
 		docker       obj
@@ -380,6 +380,22 @@ func TestCredentialHelpers(t *testing.T) {
 			}
 			w.onlyWhereTheyBelong(password, token, "planted-identity")
 		})
+	}
+}
+
+// Where nobody may ask too, and is not let in, there may be a login all the same.
+func TestAHelperThatFailsIsSaidAlsoWhereNobodyIsNotLetIn(t *testing.T) {
+	helperDir(t, `exit 1`)
+	w, _, digest := behindTokens(t, nil)
+	for helper, want := range map[string]string{
+		"nothere": "the credential helper that docker's config names for ghcr.io gave no login",
+		"":        "ghcr.io needs a login, and there is none",
+	} {
+		docker := writeDockerConfig(t, obj{"credsStore": helper, "auths": obj{"ghcr.io": obj{}}})
+		got := readOne(t, Options{Transport: w, DockerConfig: docker, Registries: []string{"ghcr.io"}}, "ghcr.io/acme/shop", digest)
+		if got.Reason != want || got.Unread {
+			t.Errorf("%q: %+v", helper, got)
+		}
 	}
 }
 

@@ -253,7 +253,7 @@ func (r *Reader) newJob(ask Ask) *job {
 	allowed := slices.ContainsFunc(r.rules, func(rule registryRule) bool { return rule.matches(host, path) })
 	switch {
 	case len(r.rules) == 0 && len(j.logins) == 0:
-		j.unread(reasonFor(errNoLogin, host))
+		j.unread(reasonFor(errNotAsked, host))
 	case len(r.rules) > 0 && !allowed:
 		j.unread(host + " is not named among the registries for this repository")
 	}
@@ -278,14 +278,18 @@ func (r *Reader) looksForSignature(digest string, k kept) bool {
 
 // work asks the registry for one image, with the logins that it has.
 func (r *Reader) work(ctx context.Context, j *job) {
-	logins, err := r.candidates(ctx, j)
+	logins, failed := r.candidates(ctx, j)
 	if len(logins) == 0 {
-		j.unread(reasonFor(err, j.ref.host()))
+		j.unread(reasonFor(failed, j.ref.host()))
 		return
 	}
 	host := r.registry(j.ref)
-	if err = r.ready(ctx, host); err == nil {
+	err := r.ready(ctx, host)
+	if err == nil {
 		err = r.try(ctx, host, logins, j)
+	}
+	if errors.Is(err, errNoLogin) && errors.Is(failed, errHelper) {
+		err = failed // there may be a login
 	}
 	if err != nil {
 		j.answer.Reason = reasonFor(err, j.ref.host())
@@ -348,7 +352,7 @@ func (r *Reader) registry(ref reference) *registry {
 // options name the registry. With none comes why.
 func (r *Reader) candidates(ctx context.Context, j *job) ([]authn.AuthConfig, error) {
 	var out []authn.AuthConfig
-	failed := errNoLogin
+	failed := errNotAsked
 	for _, l := range j.logins {
 		auth := l.auth
 		if l.helper != "" {
