@@ -48,11 +48,12 @@ func allowedRegistries(sys *System, cfg *config.Config) []string {
 	return logins(sys.dockerConfig())
 }
 
-// images says it to a run.
+// images says it to a run. Registries that only have a login are not named: named
+// ones are asked as nobody too, and pull Secrets count for them alone.
 func (s *setup) images(ctx context.Context) (collect.Images, error) {
 	cfg := s.cfg.Images
 	images := collect.Images{
-		Off: !cfg.Read, DockerConfig: s.dockerConfig, Registries: s.registries,
+		Off: !cfg.Read, DockerConfig: s.dockerConfig, Registries: cfg.Registries,
 		PullSecrets: cfg.PullSecrets, MaxImages: cfg.MaxImages, Timeout: cfg.Timeout,
 	}
 	var keys []crypto.PublicKey

@@ -51,6 +51,10 @@ func TestWhichRegistriesMayBeAsked(t *testing.T) {
 		if err := c.flags.applyImages(sys, cfg); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
+		asks, err := (&setup{cfg: cfg}).images(t.Context())
+		if err != nil || !slices.Equal(asks.Registries, cfg.Images.Registries) {
+			t.Errorf("%s: a run asks %q as nobody, %v", name, asks.Registries, err)
+		}
 		if got := allowedRegistries(sys, cfg); !slices.Equal(got, c.want) || cfg.Images.Read == c.off {
 			t.Errorf("%s: %q, read %v", name, got, cfg.Images.Read)
 		}
