@@ -25,7 +25,7 @@ type client struct {
 	next   http.RoundTripper
 	cred   credential
 	who    string // as whom it asks, in words
-	log    *requestLog
+	log    *connector.RequestLog
 	limits *limits
 	slots  chan struct{}
 	// sleep waits, or gives the error of the context.
@@ -61,7 +61,7 @@ func newClient(ctx context.Context, cfg *Config, env connector.Env) (*client, er
 		return nil, err
 	}
 	c := &client{
-		config: cfg, env: env, at: at, next: carrier(env), log: &requestLog{}, slots: make(chan struct{}, maxConcurrent),
+		config: cfg, env: env, at: at, next: carrier(env), log: &connector.RequestLog{}, slots: make(chan struct{}, maxConcurrent),
 		sleep: sleep, repositories: map[string]*asked{},
 	}
 	c.limits = newLimits(cfg.MaxRequests, c.now)
@@ -216,13 +216,13 @@ func (c *client) repository(ctx context.Context, owner, name string) (*github.Re
 }
 
 // actions gives what was asked since the last call, sorted, equal ones added up.
-func (c *client) actions() []connector.Action { return c.log.take() }
+func (c *client) actions() []connector.Action { return c.log.Take(allStreams()) }
 
 // requests is how many requests were sent, of all streams and retries included.
 func (c *client) requests() int { return c.limits.sent() }
 
 // skew is how far GitHub's clock was ahead of ours, by the first answer.
-func (c *client) skew() connector.Skew { return c.log.clock() }
+func (c *client) skew() connector.Skew { return c.log.Clock() }
 
 // stopped reports whether no further request may be made, for our bound or for
 // GitHub's limit, and says why: a whole sentence, with the time from which on GitHub

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rcactl/rcactl/pkg/connector"
 	"github.com/rcactl/rcactl/pkg/secret"
 )
 
@@ -178,7 +179,7 @@ func (c *client) send(ctx context.Context, req *http.Request, at *url.URL, path 
 	if err != nil {
 		return nil, 0, err
 	}
-	c.log.note(what, req.Method, path)
+	c.log.Note(connector.Action{Stream: what.stream, Method: req.Method, Target: pattern(path), Purpose: what.purpose})
 	sent := c.now()
 	resp, err := c.next.RoundTrip(out)
 	if err != nil {
@@ -187,7 +188,7 @@ func (c *client) send(ctx context.Context, req *http.Request, at *url.URL, path 
 		return nil, took, err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	c.log.readClock(resp.Header.Get("Date"), sent, c.now())
+	c.log.ReadClock(resp.Header.Get("Date"), sent, c.now())
 	c.observe(resp.Header)
 	err = readWhole(req.Method, resp)
 	took := c.now().Sub(sent)

@@ -49,7 +49,7 @@ var quietKlog = sync.OnceFunc(func() {
 type client struct {
 	rest     *rest.RESTClient
 	codecs   *codecs
-	requests *requestLog
+	requests *connector.RequestLog
 	// server names the API server without telling its address: a digest of its
 	// authority, else of its host.
 	server   string
@@ -81,7 +81,7 @@ func newClient(c *Config, at location, env connector.Env) (*client, error) {
 		return nil, unusableClient(err, at)
 	}
 	prefix := strings.TrimSuffix(base.Path, "/")
-	api := &client{codecs: codecs, requests: &requestLog{}, server: serverDigest(config, prefix), pageSize: c.PageSize, maxObjects: c.MaxObjects, now: env.Now, recording: at.recording}
+	api := &client{codecs: codecs, requests: &connector.RequestLog{}, server: serverDigest(config, prefix), pageSize: c.PageSize, maxObjects: c.MaxObjects, now: env.Now, recording: at.recording}
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		return &gate{next: transport(env, next), server: base.Scheme + "://" + base.Host, prefix: prefix, requests: api.requests, now: env.Now, log: env.Log, values: c.Fingerprints}
 	})

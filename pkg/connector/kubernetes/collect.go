@@ -103,7 +103,7 @@ func (s *source) Collect(ctx context.Context, req connector.Request, emit func(r
 		// an error it would undo the state, and deletions would be told again.
 		err = nil
 	}
-	return connector.Result{State: c.state, Coverage: coverage, Actions: s.api.requests.take(), Scope: c.where, Notes: c.notes, Routine: c.routineNotes}, err
+	return connector.Result{State: c.state, Coverage: coverage, Actions: s.api.requests.Take(allStreams()), Scope: c.where, Notes: c.notes, Routine: c.routineNotes}, err
 }
 
 func (c *collection) collect(ctx context.Context) error {

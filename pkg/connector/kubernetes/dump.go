@@ -151,7 +151,7 @@ func (s *source) identifyRecording(ctx context.Context) error {
 
 // open notes that the recording is read once more.
 func (c *client) open(ctx context.Context, stream, why string) {
-	c.requests.note(withPurpose(ctx, stream, why), "OPEN", "recording")
+	c.requests.Note(action(withPurpose(ctx, stream, why), "OPEN", "recording"))
 }
 
 // unreadable classifies the error of a walk.

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/rcactl/rcactl/pkg/connector"
@@ -57,7 +56,7 @@ type gate struct {
 	next     http.RoundTripper
 	server   string // scheme://host of the configured server
 	prefix   string // path of the API server, when it stands behind one
-	requests *requestLog
+	requests *connector.RequestLog
 	now      func() time.Time
 	log      *slog.Logger // nil for none
 	values   bool         // Secrets may be read with their values
@@ -72,7 +71,7 @@ func (g *gate) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !ours || !reads(req.Method, target) || !g.mayReadSecrets(req, target) {
 		return nil, fmt.Errorf("%w: %s %s", errNotARead, req.Method, target)
 	}
-	g.requests.note(req.Context(), req.Method, target)
+	g.requests.Note(action(req.Context(), req.Method, target))
 	sent := g.clock()
 	resp, err := g.next.RoundTrip(req)
 	took := g.clock().Sub(sent)
@@ -85,7 +84,7 @@ func (g *gate) RoundTrip(req *http.Request) (*http.Response, error) {
 		answer = append(answer, "bytes", resp.ContentLength)
 	}
 	g.say(req, "answer", answer...)
-	g.requests.readClock(resp.Header.Get("Date"), sent, g.clock())
+	g.requests.ReadClock(resp.Header.Get("Date"), sent, g.clock())
 	if err := g.refuse(req.Context(), resp); err != nil {
 		_ = resp.Body.Close()
 		return nil, err
@@ -206,62 +205,8 @@ func withPurpose(ctx context.Context, stream, why string) context.Context {
 	return context.WithValue(ctx, purposeKey{}, purpose{stream, why})
 }
 
-// requestLog collects what was asked, and what the server's clock said.
-type requestLog struct {
-	mu      sync.Mutex
-	actions map[connector.Action]int // keyed without Requests
-	skew    connector.Skew
-}
-
-func (l *requestLog) note(ctx context.Context, method, target string) {
+// action says what a request of a context is for.
+func action(ctx context.Context, method, target string) connector.Action {
 	p, _ := ctx.Value(purposeKey{}).(purpose)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.actions == nil {
-		l.actions = map[connector.Action]int{}
-	}
-	l.actions[connector.Action{Stream: p.stream, Method: method, Target: target, Purpose: p.why}]++
-}
-
-// readClock compares the Date of the first answer with the middle of its
-// request. Date has a resolution of one second and is cut, not rounded: half a
-// second is added, so that the error is at most that either way.
-func (l *requestLog) readClock(date string, sent, received time.Time) {
-	server, err := http.ParseTime(date)
-	if err != nil || sent.IsZero() {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.skew.Measured {
-		middle := sent.Add(received.Sub(sent) / 2)
-		l.skew = connector.Skew{Measured: true, Offset: server.Add(time.Second / 2).Sub(middle)}
-	}
-}
-
-func (l *requestLog) clock() connector.Skew {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.skew
-}
-
-// take hands over the actions since the last call, in a stable order: first
-// what belongs to no stream, then stream by stream.
-func (l *requestLog) take() []connector.Action {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	actions := make([]connector.Action, 0, len(l.actions))
-	for action, n := range l.actions {
-		action.Requests = n
-		actions = append(actions, action)
-	}
-	l.actions = nil
-	order := append([]string{""}, allStreams()...)
-	slices.SortFunc(actions, func(a, b connector.Action) int {
-		if d := slices.Index(order, a.Stream) - slices.Index(order, b.Stream); d != 0 {
-			return d
-		}
-		return strings.Compare(a.Method+" "+a.Target+" "+a.Purpose, b.Method+" "+b.Target+" "+b.Purpose)
-	})
-	return actions
+	return connector.Action{Stream: p.stream, Method: method, Target: target, Purpose: p.why}
 }

@@ -45,7 +45,7 @@ func (s *source) Capabilities() connector.Capabilities {
 func (s *source) HealthCheck(ctx context.Context) connector.Health {
 	var h connector.Health
 	version, err := s.api.serverVersion(ctx)
-	h.Skew, h.Version = s.api.requests.clock(), version
+	h.Skew, h.Version = s.api.requests.Clock(), version
 	if err != nil && !apierrors.IsForbidden(err) {
 		own := classify(ctx, err, "the version of the server")
 		h.Reachable = own.Class == connector.ClassAuth

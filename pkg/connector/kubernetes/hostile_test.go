@@ -173,7 +173,7 @@ func TestNoRedirectIsFollowed(t *testing.T) {
 }
 
 func TestTheGateKnowsOneServer(t *testing.T) {
-	g := &gate{requests: &requestLog{}, server: "https://server:6443", prefix: "/k8s", next: roundTrip(func(*http.Request) (*http.Response, error) {
+	g := &gate{requests: &connector.RequestLog{}, server: "https://server:6443", prefix: "/k8s", next: roundTrip(func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: 200, Body: http.NoBody}, nil
 	})}
 	for target, ok := range map[string]bool{

@@ -37,7 +37,7 @@ func (s *source) Identity(ctx context.Context) (connector.Identity, error) {
 	if err := s.identify(ctx); err != nil {
 		return connector.Identity{}, err
 	}
-	id := connector.Identity{Target: s.target, Version: version, Skew: s.api.requests.clock()}
+	id := connector.Identity{Target: s.target, Version: version, Skew: s.api.requests.Clock()}
 	if server := s.serverName(); s.target != server {
 		id.Aliases = []string{server}
 	}

@@ -40,7 +40,7 @@ func at(hms string) metav1.Time {
 
 func TestTheGateLetsOnlyReadsThrough(t *testing.T) {
 	passed := 0
-	g := &gate{requests: &requestLog{}, server: "https://server", next: roundTrip(func(*http.Request) (*http.Response, error) {
+	g := &gate{requests: &connector.RequestLog{}, server: "https://server", next: roundTrip(func(*http.Request) (*http.Response, error) {
 		passed++
 		return &http.Response{Body: io.NopCloser(strings.NewReader(""))}, nil
 	})}
@@ -72,7 +72,7 @@ func TestTheGateLetsOnlyReadsThrough(t *testing.T) {
 			t.Errorf("%s %s: %v, passed on: %v", test.method, test.path, err, passed > before)
 		}
 	}
-	if n := len(g.requests.take()); n != 2 {
+	if n := len(g.requests.Take(allStreams())); n != 2 {
 		t.Errorf("%d actions are written down, want 2", n)
 	}
 }
@@ -797,7 +797,7 @@ func TestPodsThatRunDifferentDigestsTellNone(t *testing.T) {
 
 // One Secret is let through only where PullSecrets asks for that one.
 func TestTheGateLetsOnePullSecretThrough(t *testing.T) {
-	g := &gate{requests: &requestLog{}, server: "https://server", next: roundTrip(func(*http.Request) (*http.Response, error) {
+	g := &gate{requests: &connector.RequestLog{}, server: "https://server", next: roundTrip(func(*http.Request) (*http.Response, error) {
 		return &http.Response{Body: io.NopCloser(strings.NewReader(""))}, nil
 	})}
 	const login = "/api/v1/namespaces/a/secrets/login"

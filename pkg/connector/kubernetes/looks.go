@@ -61,7 +61,7 @@ func (c *collection) glance(kind, namespace string) (glance, bool) {
 		g.began, g.ended = g.end, g.end
 		return g, true
 	}
-	offset := c.api.requests.clock().Offset
+	offset := c.api.requests.Clock().Offset
 	g.began = found.began.Add(offset).UTC().Truncate(time.Second)
 	if c.req.Incremental {
 		g.ended = found.ended.Add(offset).UTC().Truncate(time.Second).Add(time.Second)

@@ -88,7 +88,7 @@ type pullSecretKey struct{}
 // name, which a grant can be limited to, and only for those that the workloads of
 // the last Collect name as imagePullSecrets.
 func (s *source) PullSecrets(ctx context.Context) (configs []secret.Value, actions []connector.Action, notes []string, err error) {
-	defer func() { actions = s.api.requests.take() }()
+	defer func() { actions = s.api.requests.Take(allStreams()) }()
 	if len(s.pulls) > maxPullSecrets {
 		notes = append(notes, fmt.Sprintf("The workloads name %d image pull Secrets; the first %d, by namespace and name, were read.", len(s.pulls), maxPullSecrets))
 	}

@@ -108,7 +108,7 @@ func TestPathsOfASpecAreThoseOfItsFieldSet(t *testing.T) {
 
 func TestTheGateLetsOnlyListsOfMetadataOfSecretsThrough(t *testing.T) {
 	passes := func(values bool, method, target string, accept ...string) bool {
-		g := &gate{values: values, server: "https://s", requests: &requestLog{}, next: roundTrip(func(*http.Request) (*http.Response, error) {
+		g := &gate{values: values, server: "https://s", requests: &connector.RequestLog{}, next: roundTrip(func(*http.Request) (*http.Response, error) {
 			return &http.Response{Body: http.NoBody}, nil
 		})}
 		req, err := http.NewRequestWithContext(t.Context(), method, "https://s"+target, nil)
