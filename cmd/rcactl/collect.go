@@ -201,9 +201,14 @@ func outcomeError(out collect.Outcome) error {
 // printProgress says that a source ended. One line each; no moving parts, so that
 // logs stay readable.
 func printProgress(p *printer, pr collect.Progress) {
-	switch pr.Status {
-	case "":
+	switch {
+	case pr.Status == "":
 		return
+	case pr.Nothing != "":
+		p.line("  %-12s %s %s", pr.Source, p.warn.Render(p.markWarn), clean(pr.Nothing))
+		return
+	}
+	switch pr.Status {
 	case connector.Complete:
 		p.line("  %-12s %s %s", pr.Source, p.good.Render(p.markOK), p.dim.Render(clean(progressText(pr))))
 	case connector.Skipped:

@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -323,6 +324,8 @@ func (s *source) progress() Progress {
 	}
 	if s.Skip != "" {
 		p.Error = s.Skip
+	} else {
+		p.Nothing = s.readNothing()
 	}
 	for _, n := range s.tallies.records {
 		p.Records += n
@@ -331,6 +334,17 @@ func (s *source) progress() Progress {
 		p.Requests += a.Requests
 	}
 	return p
+}
+
+// readNothing says that all streams were left out, and why the first of them was: up
+// to the semicolon, behind which stands what to do.
+func (s *source) readNothing() string {
+	if s.nothing != "" || s.err != nil || len(s.coverage) == 0 ||
+		slices.ContainsFunc(s.coverage, func(c connector.Coverage) bool { return c.Status != connector.Skipped }) {
+		return s.nothing
+	}
+	why, _, _ := strings.Cut(s.coverage[0].Reason, "; ")
+	return "nothing was read: " + why
 }
 
 // waiting counts the events that wait to be correlated.

@@ -148,10 +148,13 @@ func (r *session) noteImages(s *source, asks []oci.Ask, answers []oci.Answer, er
 	}
 	s.result.Scope = plural(len(asks), "image") + " of deployments"
 	why := reasonsOf(failed, "could not be read")
-	why = append(why, reasonsOf(unread, "not asked for")...)
+	why = append(why, reasonsOf(unread, "not read")...)
 	c := imagesCoverage(s.plan.window, s.tallies.records[imagesStream], len(asks))
-	if c.Status == connector.Skipped && len(why) > 0 {
-		s.Skip = c.Reason + ": " + why[0]
+	if reasons := append(byCount(failed), byCount(unread)...); c.Status == connector.Skipped && len(reasons) > 0 {
+		s.nothing = c.Reason + ": " + reasons[0]
+		if more := len(reasons) - 1; more > 0 {
+			s.nothing += fmt.Sprintf(", and %s", plural(more, "more reason"))
+		}
 	}
 	s.result.Notes, s.result.Coverage = why, []connector.Coverage{c}
 }

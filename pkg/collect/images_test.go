@@ -130,18 +130,19 @@ func TestImagesThatCannotBeRead(t *testing.T) {
 		change func(*record.Workload)
 		status manifest.Status
 		says   string
+		nobody string // what the progress says when nothing was read
 	}{
-		"no login": {collect.Images{}, func(*record.Workload) {}, manifest.StatusSkipped, "2 images not asked for"},
+		"no login": {collect.Images{}, func(*record.Workload) {}, manifest.StatusSkipped, "2 images not read: " + host + " is not asked", "no image was read: " + host + " is not asked: this machine has no login for it"},
 		"one is gone": {collect.Images{Registries: []string{"http://" + host}}, func(w *record.Workload) {
 			w.Revisions[0].Containers = []record.Container{{Name: "app", Image: host + "/acme/gone:1", Digest: "sha256:" + strings.Repeat("0", 64)}}
-		}, manifest.StatusComplete, "1 image could not be read"},
+		}, manifest.StatusComplete, "1 image could not be read", ""},
 		"all are gone": {collect.Images{Registries: []string{"http://" + host}}, func(w *record.Workload) {
 			for i := range w.Revisions {
 				w.Revisions[i].Containers = []record.Container{{Name: "app", Image: fmt.Sprint(host, "/acme/gone:", i)}}
 			}
-		}, manifest.StatusSkipped, "could not be read"},
-		"a config that is none": {collect.Images{DockerConfig: "/dev/null/config.json"}, func(*record.Workload) {}, manifest.StatusSkipped, "2 images could not be read: docker's config cannot be read"},
-		"a bound":               {collect.Images{Registries: []string{"http://" + host}, MaxImages: 1}, func(*record.Workload) {}, manifest.StatusComplete, "1 image not asked for"},
+		}, manifest.StatusSkipped, "could not be read", "no image was read: " + host + " does not have this image any more"},
+		"a config that is none": {collect.Images{DockerConfig: "/dev/null/config.json"}, func(*record.Workload) {}, manifest.StatusSkipped, "2 images could not be read: docker's config cannot be read", "no image was read: docker's config cannot be read, or is not JSON with auths, credHelpers or credsStore; correct it, or name another folder in DOCKER_CONFIG"},
+		"a bound":               {collect.Images{Registries: []string{"http://" + host}, MaxImages: 1}, func(*record.Workload) {}, manifest.StatusComplete, "1 image not read", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)
@@ -150,6 +151,11 @@ func TestImagesThatCannotBeRead(t *testing.T) {
 			tt.change(&w)
 			o := h.options(shelfSource(w))
 			o.Window, o.Images = hour(), tt.images
+			o.Observe = func(p collect.Progress) {
+				if p.Source == "images" && p.Status != "" && (p.Nothing != tt.nobody || p.Error != "") {
+					t.Errorf("told %+v", p)
+				}
+			}
 			out := h.run(o)
 			src := sourceOf(t, out, "images")
 			text := strings.Join(src.Notes, "\n")

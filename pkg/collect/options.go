@@ -157,6 +157,9 @@ type Progress struct {
 	// Class and Error say why it is not complete, or skipped, in our own words.
 	Class connector.Class
 	Error string
+	// Nothing says, in a sentence, that nothing was read of a source that did not
+	// fail, and why; empty of one that was not asked.
+	Nothing string
 	// Version is what the source says of itself; may be empty.
 	Version string
 	// Records counts what was read, Events what was written or waits to be

@@ -175,7 +175,7 @@ func TestAStreamDoesNotRepeatItsSource(t *testing.T) {
 		{Stream: "a", Status: connector.Failed, Class: connector.ClassUnreachable, Reason: "list pods: the server cannot be reached"},
 		{Stream: "b", Status: connector.Failed, Class: connector.ClassForbidden, Reason: "not allowed"},
 	}
-	for stream, want := range map[string]string{"a": sourceFailed, "b": "not allowed", "c": sourceFailed} {
+	for stream, want := range map[string]string{"a": SourceFailed, "b": "not allowed", "c": SourceFailed} {
 		if c := s.said(stream); c.Reason != want || c.Class == connector.ClassNone {
 			t.Errorf("%s: %+v", stream, c)
 		}

@@ -40,6 +40,8 @@ type source struct {
 	// Result came with no error, so that its state may replace the one before.
 	err   error
 	clean bool
+	// nothing is Progress.Nothing where the reasons of the streams are too long for it.
+	nothing string
 	// after is the cursor file to be; empty when it is not moved.
 	after cursor.Digest
 	took  time.Duration
@@ -222,9 +224,9 @@ func (s *source) cover(stream string) connector.Coverage {
 	return c
 }
 
-// sourceFailed is the reason of a stream that ended with its source. Why the
+// SourceFailed is the reason of a stream that ended with its source. Why the
 // source did is said once, at the source.
-const sourceFailed = "the source failed"
+const SourceFailed = "the source failed"
 
 // said is the connector's own word on a stream, in the time of our clock.
 func (s *source) said(stream string) connector.Coverage {
@@ -233,14 +235,14 @@ func (s *source) said(stream string) connector.Coverage {
 		c := connector.Coverage{Stream: stream, Status: connector.Failed, Asked: s.plan.asked(stream)}
 		c.Class, c.Reason = connector.ClassInternal, "the connector said nothing about this stream"
 		if s.err != nil {
-			c.Class, c.Reason = connector.ClassOf(s.err), sourceFailed
+			c.Class, c.Reason = connector.ClassOf(s.err), SourceFailed
 		}
 		return c
 	}
 	c := s.result.Coverage[i]
 	c.Asked = s.plan.asked(stream)
 	if s.err != nil && strings.Contains(c.Reason, message(s.err)) {
-		c.Reason = sourceFailed
+		c.Reason = SourceFailed
 	}
 	if !c.Answered.IsZero() {
 		c.Answered = c.Answered.In(-s.plan.offset)
