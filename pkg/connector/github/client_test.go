@@ -2,6 +2,7 @@ package github
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -502,6 +504,41 @@ func TestBodies(t *testing.T) {
 	f = newFront(t, func(_ *Config, env *connector.Env) { env.Transport = carries(broken) }, nil)
 	if _, err := f.commits(t.Context()); explain(err) == nil || explain(err).Class != connector.ClassUnreachable {
 		t.Errorf("%v", err)
+	}
+}
+
+// Four answers at once of which each unpacks to a GiB: what is held of them is bounded
+// by maxAnswer. What was allocated in all is never less than what was held at once.
+func TestFourBombsAtOnce(t *testing.T) {
+	var member bytes.Buffer
+	pack := gzip.NewWriter(&member)
+	_, _ = pack.Write(bytes.Repeat([]byte{' '}, 1<<20))
+	_ = pack.Close()
+	var arrived sync.WaitGroup
+	arrived.Add(maxConcurrent)
+	f := newFront(t, nil, func(_ int, w http.ResponseWriter, _ *http.Request) {
+		arrived.Done()
+		arrived.Wait()
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Encoding", "gzip")
+		for range 1 << 10 { // members of one stream
+			if _, err := w.Write(member.Bytes()); err != nil {
+				return
+			}
+		}
+	})
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	sideBySide(maxConcurrent, func(int) {
+		if _, err := f.commits(t.Context()); !errors.Is(err, errTooLarge) {
+			t.Errorf("%v", err)
+		}
+	})
+	runtime.ReadMemStats(&after)
+	if got := (after.TotalAlloc - before.TotalAlloc) >> 20; got > maxConcurrent*64 {
+		t.Errorf("%d MiB were allocated", got)
+	} else {
+		t.Logf("%d MiB were allocated", got)
 	}
 }
 

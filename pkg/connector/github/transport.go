@@ -22,8 +22,8 @@ import (
 const (
 	// maxConcurrent is how many requests are under way at a time. GitHub advises few.
 	maxConcurrent = 4
-	// maxAnswer bounds one answer after decompression: 64 MiB.
-	maxAnswer = 64 << 20
+	// maxAnswer bounds one answer after decompression: 16 MiB.
+	maxAnswer = 16 << 20
 	// maxErrorAnswer is how much is read of an answer that is an error.
 	maxErrorAnswer = 64 << 10
 	// requestTimeout bounds one request. GitHub itself gives up after ten seconds.
