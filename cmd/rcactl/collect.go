@@ -16,6 +16,7 @@ import (
 
 	"github.com/rcactl/rcactl/pkg/collect"
 	"github.com/rcactl/rcactl/pkg/connector"
+	"github.com/rcactl/rcactl/pkg/correlate"
 	"github.com/rcactl/rcactl/pkg/manifest"
 	"github.com/rcactl/rcactl/pkg/window"
 )
@@ -273,20 +274,19 @@ func printTrouble(w io.Writer, out collect.Outcome) {
 // printCoverage says what is not known, what failed first. What no look like this
 // one can know is counted. more are further sentences.
 func printCoverage(p *printer, out collect.Outcome, more ...string) {
-	var failed, rules, short, notes []string
+	var failed, rules, short, images, notes []string
 	for _, src := range out.Statement.Predicate.Sources {
-		if src.Type != typeImages {
-			short = append(short, notRead(src)...)
+		if src.Type == typeImages {
+			images = append(images, src.Notes...) // which say more than its stream
+			continue
 		}
+		short = append(short, notRead(src)...)
+		failed = append(failed, failures(src)...)
 		for _, st := range src.Streams {
-			if src.Type == typeImages {
-				break // its notes say it
-			}
 			text := src.Name + " " + st.Name
 			switch {
 			case st.Status == manifest.StatusSkipped, st.Status == manifest.StatusComplete && len(st.Missing) > 0:
 			case st.Status != manifest.StatusComplete:
-				failed = append(failed, text+", "+string(st.Status)+": "+st.Reason)
 				for _, m := range st.Missing {
 					rules = append(rules, m.Grant)
 				}
@@ -303,13 +303,13 @@ func printCoverage(p *printer, out collect.Outcome, more ...string) {
 			}
 		}
 	}
-	if c := out.Statement.Predicate.Correlation; c != nil && len(c.Notes) > 0 {
-		short = append(short, "commits: "+strings.Join(c.Notes, "; "))
+	if untied := untied(out.Statement.Predicate.Correlation, len(images) > 0); len(untied) > 0 {
+		short = append(short, "commits: "+strings.Join(untied, "; "))
 	}
 	if n := len(out.Routine); n > 0 {
 		notes = append(notes, fmt.Sprintf("And what no run like this one knows: %s in rcactl manifest show", plural(int64(n), "note")))
 	}
-	gaps := slices.Concat(failed, missing(rules), short, more, notes)
+	gaps := slices.Concat(failed, missing(rules), short, images, more, notes)
 	if len(gaps) == 0 {
 		return
 	}
@@ -318,6 +318,48 @@ func printCoverage(p *printer, out collect.Outcome, more ...string) {
 		p.sentence("  ", gap)
 	}
 	p.line("")
+}
+
+// untied are the notes on what could not be tied. That images were not read is left
+// out where it was said of the images.
+func untied(c *manifest.Correlation, said bool) []string {
+	if c == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(c.Notes), func(note string) bool { return said && correlate.OfUnreadImages(note) })
+}
+
+// failures names the streams that were read in part or not at all, in a line for each
+// reason. Where a source failed as a whole, its own reason is the one.
+func failures(src manifest.Source) []string {
+	type why struct {
+		status manifest.Status
+		reason string
+	}
+	streams := map[why][]string{}
+	var order []why
+	for _, st := range src.Streams {
+		if st.Status == manifest.StatusComplete || st.Status == manifest.StatusSkipped {
+			continue
+		}
+		w := why{st.Status, st.Reason}
+		if w.reason == collect.SourceFailed && src.Error != "" {
+			w.reason = src.Error
+		}
+		if streams[w] == nil {
+			order = append(order, w)
+		}
+		streams[w] = append(streams[w], st.Name)
+	}
+	var lines []string
+	for _, w := range order {
+		what := src.Name + " " + strings.Join(streams[w], ", ")
+		if all := len(streams[w]); all > 1 && all == len(src.Streams) {
+			what = src.Name
+		}
+		lines = append(lines, what+", "+string(w.status)+": "+w.reason)
+	}
+	return lines
 }
 
 // typeImages is the type of the source that stands for registries.
@@ -414,6 +456,10 @@ func notRead(src manifest.Source) []string {
 	}
 	lines := make([]string, 0, len(reasons))
 	for _, why := range reasons {
+		if all := len(streams[why]); all > 1 && all == len(src.Streams) && why != noGrant {
+			lines = append(lines, src.Name+" not read: "+why)
+			continue
+		}
 		lines = append(lines, fmt.Sprintf("%s not read: %s (%s)", src.Name, strings.Join(streams[why], ", "), why))
 	}
 	return lines

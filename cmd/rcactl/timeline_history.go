@@ -305,5 +305,5 @@ func (t *timeline) registryHint(off bool) []string {
 		return nil
 	}
 	hosts := slices.Sorted(maps.Keys(t.registries))
-	return []string{"labels of images of " + evidence.Some(hosts) + " were not read; to ask without a login: --registry " + strings.Join(hosts, ",")}
+	return []string{"To ask registries without a login: --registry " + strings.Join(hosts, ",")}
 }

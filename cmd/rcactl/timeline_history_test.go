@@ -3,10 +3,12 @@ package main
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/rcactl/rcactl/pkg/collect"
+	"github.com/rcactl/rcactl/pkg/connector"
 	"github.com/rcactl/rcactl/pkg/evidence"
 	"github.com/rcactl/rcactl/pkg/manifest"
 	"github.com/rcactl/rcactl/pkg/window"
@@ -164,16 +166,17 @@ func TestImagesThatWereNotReadAreNamedOnce(t *testing.T) {
 }
 
 func TestWhatCouldNotBeTiedIsALine(t *testing.T) {
+	const unread = "the images of 2 deployments were not read: what they say of their commits is not known"
 	var out collect.Outcome
 	p := &out.Statement.Predicate
-	p.Correlation = &manifest.Correlation{Notes: []string{"one thing", "another"}}
+	p.Correlation = &manifest.Correlation{Notes: []string{"one thing", unread, "another"}}
 	p.Sources = []manifest.Source{{
-		Name: "images", Type: typeImages, Status: manifest.StatusSkipped, Notes: []string{"2 images not asked for"},
+		Name: "images", Type: typeImages, Status: manifest.StatusSkipped, Notes: []string{"2 images not read: why"},
 		Streams: []manifest.Stream{{Name: "images", Status: manifest.StatusSkipped, Reason: "said elsewhere"}},
 	}}
 	printer, text := testPrinter(0, nil, false)
 	printCoverage(printer, out, "a hint")
-	for _, want := range []string{"  commits: one thing; another\n", "  2 images not asked for\n", "  a hint\n"} {
+	for _, want := range []string{"  commits: one thing; another\n", "  2 images not read: why\n  a hint\n"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("want %q in\n%s", want, text)
 		}
@@ -192,6 +195,69 @@ func TestWhatCouldNotBeTiedIsALine(t *testing.T) {
 	}
 	if !triedToTie(out.Statement) {
 		t.Error("images were read, and deployments without a commit are not told")
+	}
+}
+
+// That images were not read is said of the deployments where no source says it.
+func TestImagesThatNobodySpeaksOfAreSpokenOf(t *testing.T) {
+	for _, note := range []string{"the image of 1 deployment was not read: what it says of its commit is not known", "the images of 12 deployments were not read: what they say of their commits is not known"} {
+		c := &manifest.Correlation{Notes: []string{note, "another"}}
+		if told, left := untied(c, false), untied(c, true); len(told) != 2 || !slices.Equal(left, []string{"another"}) {
+			t.Errorf("%q, and where it was said %q", told, left)
+		}
+	}
+}
+
+// What ended for one reason is a line, and a source that failed as a whole says why.
+func TestWhatFailedForOneReasonIsALine(t *testing.T) {
+	stream := func(name string, status manifest.Status, reason string) manifest.Stream {
+		return manifest.Stream{Name: name, Status: status, Reason: reason}
+	}
+	const failed, partial, skipped = manifest.StatusFailed, manifest.StatusPartial, manifest.StatusSkipped
+	for name, c := range map[string]struct {
+		src  manifest.Source
+		want string
+	}{
+		"as a whole": {manifest.Source{Error: "it is down", Streams: []manifest.Stream{
+			stream("commits", failed, "the source failed"), stream("releases", failed, "the source failed"),
+		}}, "Not known\n  github, failed: it is down\n\n"},
+		"in the middle": {manifest.Source{Error: "it is down", Streams: []manifest.Stream{
+			stream("commits", failed, "the source failed"), stream("deployments", manifest.StatusComplete, ""),
+			stream("pulls", failed, "the source failed"), stream("releases", partial, "a bound"),
+		}}, "Not known\n  github commits, pulls, failed: it is down\n  github releases, partial: a bound\n\n"},
+		"nothing there": {manifest.Source{Streams: []manifest.Stream{
+			stream("commits", skipped, "no repository is known"), stream("releases", skipped, "no repository is known"),
+		}}, "Not known\n  github not read: no repository is known\n\n"},
+		"some left out": {manifest.Source{Streams: []manifest.Stream{
+			stream("commits", manifest.StatusComplete, ""), stream("releases", skipped, "by choice"),
+		}}, "Not known\n  github not read: releases (by choice)\n\n"},
+	} {
+		var out collect.Outcome
+		c.src.Name = "github"
+		out.Statement.Predicate.Sources = []manifest.Source{c.src}
+		printer, text := testPrinter(0, nil, false)
+		if printCoverage(printer, out); text.String() != c.want {
+			t.Errorf("%s: %q, want %q", name, text.String(), c.want)
+		}
+	}
+}
+
+// How a source ended is a line, which does not say of one that was asked that it was not.
+func TestTheLineOfASource(t *testing.T) {
+	for _, c := range []struct {
+		progress collect.Progress
+		want     string
+	}{
+		{collect.Progress{Source: "github", Status: connector.Complete, Requests: 3, Nothing: "nothing was read: none may be"}, "  github       ! nothing was read: none may be\n"},
+		{collect.Progress{Source: "images", Status: connector.Skipped, Requests: 5, Nothing: "no image was read: why"}, "  images       ! no image was read: why\n"},
+		{collect.Progress{Source: "postgres", Status: connector.Skipped, Error: "only by choice"}, "  postgres     ! not asked: only by choice\n"},
+		{collect.Progress{Source: "github", Status: connector.Complete, Records: 1, Requests: 3}, "  github       ✓ 1 record · 3 requests · 0.0 s\n"},
+		{collect.Progress{Source: "github"}, ""},
+	} {
+		printer, text := testPrinter(0, nil, false)
+		if printProgress(printer, c.progress); text.String() != c.want {
+			t.Errorf("%q, want %q", text.String(), c.want)
+		}
 	}
 }
 

@@ -1,6 +1,9 @@
 package correlate
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // tally counts for the notes.
 type tally struct {
@@ -14,6 +17,17 @@ func (t *tally) count(r *result) {
 			t.why[c]++
 		}
 	}
+}
+
+const (
+	oneUnread  = "the image of 1 deployment was not read: what it says of its commit is not known"
+	manyUnread = "the images of %d deployments were not read: what they say of their commits is not known"
+)
+
+// OfUnreadImages reports whether a note says that images were not read.
+func OfUnreadImages(note string) bool {
+	_, many, _ := strings.Cut(manyUnread, "%d")
+	return note == oneUnread || strings.HasSuffix(note, many)
 }
 
 // notes say which links were impossible, and why: counts, and no names.
@@ -32,8 +46,7 @@ func (t *tally) notes(c *correlation) []string {
 	if (commits || pulls) && len(c.deployments) == 0 {
 		out = append(out, "no deployment is told of in this run: commits and pull requests are not tied to any")
 	}
-	say(t.why[imageUnread], "the image of 1 deployment was not read: what it says of its commit is not known",
-		"the images of %d deployments were not read: what they say of their commits is not known")
+	say(t.why[imageUnread], oneUnread, manyUnread)
 	say(t.why[imageUnreadable], "the image of 1 deployment could not be read", "the images of %d deployments could not be read")
 	say(t.why[noClaim], "neither the image nor the workload of 1 deployment names a commit",
 		"neither the images nor the workloads of %d deployments name a commit")
