@@ -224,12 +224,6 @@ func (c *client) requests() int { return c.limits.sent() }
 // skew is how far GitHub's clock was ahead of ours, by the first answer.
 func (c *client) skew() connector.Skew { return c.log.Clock() }
 
-// stopped reports whether no further request may be made, for our bound or for
-// GitHub's limit, and says why: a whole sentence, with the time from which on GitHub
-// answers again, in RFC 3339. Of an App, whose installations have limits of their
-// own, it reports so only when none of those that were asked is left.
-func (c *client) stopped() (class connector.Class, reason string, ok bool) { return c.limits.stopped() }
-
 // observe keeps what the headers of an answer say.
 func (c *client) observe(header http.Header) {
 	c.mu.Lock()

@@ -129,31 +129,6 @@ func (l *limits) stop(name string, why *stopError, until time.Time) {
 	b.stop, b.until = why, until
 }
 
-// stopped says whether no request can be made.
-func (l *limits) stopped() (connector.Class, string, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.all != nil {
-		return l.all.class, l.all.reason, true
-	}
-	var first *bucket
-	for name, b := range l.buckets {
-		if name == appBucket {
-			continue
-		}
-		if b.stop == nil || !b.until.IsZero() && !l.now().Before(b.until) {
-			return connector.ClassNone, "", false
-		}
-		if first == nil || b.until.Before(first.until) || b.until.Equal(first.until) && b.stop.reason < first.stop.reason {
-			first = b
-		}
-	}
-	if first == nil {
-		return connector.ClassNone, "", false
-	}
-	return first.stop.class, first.stop.reason, true
-}
-
 // note reads the primary limit of an answer. It stops while some of it is left,
 // since it is shared with whatever else the same credential is used for. A server
 // without limits says nothing and is not stopped for.

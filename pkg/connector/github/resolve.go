@@ -137,7 +137,7 @@ func (s *source) Resolved() (actions []connector.Action, notes []string) {
 	}
 	slices.Sort(reasons)
 	if left > 0 {
-		notes = append(notes, fmt.Sprintf("%d of %d questions about the history were not answered: %s", left, h.asked, strings.Join(reasons[:min(len(reasons), maxNamed)], "; ")))
+		notes = append(notes, fmt.Sprintf("questions about the history without an answer: %d of %d (%s)", left, h.asked, strings.Join(reasons[:min(len(reasons), maxNamed)], "; ")))
 	}
 	h.unanswered, h.asked = map[string]int{}, 0
 	return s.client.actions(), notes
@@ -170,7 +170,7 @@ func (s *source) answer(ctx context.Context, q record.HistoryQuestion) record.Hi
 // unanswered says why a question stays open.
 func unanswered(out record.HistoryAnswer, err error) record.HistoryAnswer {
 	told := explain(err)
-	return record.HistoryAnswer{Question: out.Question, Finding: record.Unanswered, Reason: told.Message}
+	return record.HistoryAnswer{Question: out.Question, Finding: record.Unanswered, Reason: told.Message, Final: errors.Is(err, errNotMine)}
 }
 
 // errNotMine says that a repository is somebody else's to be asked for.

@@ -228,7 +228,7 @@ func TestQuestionsThatALimitLeavesOpen(t *testing.T) {
 		}
 	}
 	actions, notes := s.Resolved()
-	if len(actions) == 0 || len(notes) != 1 || !strings.HasPrefix(notes[0], "2 of 2 questions") {
+	if len(actions) == 0 || len(notes) != 1 || !strings.HasPrefix(notes[0], "questions about the history without an answer: 2 of 2 (") {
 		t.Errorf("%+v %q", actions, notes)
 	}
 	// Another try is another try.
