@@ -438,7 +438,7 @@ func TestGitHubAlone(t *testing.T) {
 	if want := slices.Sorted(strings.FieldsSeq(s.clone.git(t, "rev-list", "HEAD"))); !slices.Equal(got, want) {
 		t.Errorf("commits %q, and git says %q", got, want)
 	}
-	if !strings.Contains(a.stderr, "6 commits on the default branch") {
+	if !strings.Contains(a.stderr, "6 commits  on the default branch") {
 		t.Errorf("the screen says\n%s", a.stderr)
 	}
 	s.nothingPlanted(t, a.stderr)

@@ -8,7 +8,7 @@ package main
 //   - Colour only on a terminal, never with NO_COLOR, and never the only bearer
 //     of a meaning.
 //   - A narrow terminal loses columns from the right, and long names their middle;
-//     rows are never broken. Sentences wrap.
+//     rows are never broken. Sentences wrap, and so does what stands below a row.
 //   - Times are UTC.
 //   - Order in time is told as order in time. No sentence says what caused what.
 
@@ -150,7 +150,9 @@ func (p *printer) tableWith(indent string, rows [][]cell, below map[int][]cell) 
 		p.row(indent, row[:min(len(row), columns)], widths)
 		if len(below[n]) > 0 {
 			under := indent + strings.Repeat(" ", widths[0]+2)
-			p.row(under, p.fitting(under, below[n]), nil)
+			for _, line := range p.wrapped(under, below[n]) {
+				p.row(under, line, nil)
+			}
 		}
 	}
 }
@@ -178,20 +180,25 @@ func (p *printer) row(indent string, row []cell, widths []int) {
 	p.line("%s%s", indent, b.String())
 }
 
-// fitting leaves out the cells at the end of a line that do not fit; the first one
-// always stays.
-func (p *printer) fitting(indent string, row []cell) []cell {
-	used := lipgloss.Width(indent)
-	for i, c := range row {
-		used += lipgloss.Width(c.text)
-		if p.width > 0 && used > p.width && i > 0 {
-			return row[:i]
-		}
-		if c.text != "" {
-			used += 2
-		}
+// minBelow is the narrowest that a cell below a row gets.
+const minBelow = 20
+
+// wrapped breaks a line between cells where they do not fit. One that is too long for
+// a line loses its middle.
+func (p *printer) wrapped(indent string, row []cell) (lines [][]cell) {
+	if p.width <= 0 {
+		return [][]cell{row}
 	}
-	return row
+	room, used := max(p.width-lipgloss.Width(indent), minBelow), 0
+	for _, c := range row {
+		c.text = shorten(c.text, room)
+		width := lipgloss.Width(c.text)
+		if used += 2 + width; len(lines) == 0 || used > room {
+			lines, used = append(lines, nil), width
+		}
+		lines[len(lines)-1] = append(lines[len(lines)-1], c)
+	}
+	return lines
 }
 
 // fits reports whether a table has room for all its columns.

@@ -173,7 +173,8 @@ func (t *timeline) printBranches(p *printer, layout string) {
 			{when(b.first, b.last, layout), p.dim},
 			{"commits", p.title},
 			{shortRepository(b.repository), p.title},
-			{text: b.text()},
+			{text: plural(int64(b.commits), "commit")},
+			{text: b.on()},
 			{text: b.carriedText()},
 			{b.riskText(), p.warn},
 		})
@@ -181,12 +182,11 @@ func (t *timeline) printBranches(p *printer, layout string) {
 	p.table("  ", rows)
 }
 
-func (b *branchCommits) text() string {
-	on := "on the default branch"
-	if b.branch != "" {
-		on = "on " + b.branch
+func (b *branchCommits) on() string {
+	if b.branch == "" {
+		return "on the default branch"
 	}
-	return plural(int64(b.commits), "commit") + " " + on
+	return "on " + b.branch
 }
 
 func (b *branchCommits) carriedText() string {

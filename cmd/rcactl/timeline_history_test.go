@@ -119,6 +119,25 @@ func TestCommitsOfABranchAreOneRow(t *testing.T) {
 	}
 }
 
+// Neither is the row of a branch cut, nor what stands below a row and has no place.
+func TestEightyColumnsAreEnough(t *testing.T) {
+	var tl timeline
+	for range 1000 {
+		tl.add(evidence.Event{Commit: &evidence.Commit{Repository: "github.com/acme/shop", DefaultBranch: true}})
+	}
+	p, out := testPrinter(80, nil, false)
+	tl.print(p, window.Window{}, true)
+	if got := out.String(); !strings.Contains(got, "1000 commits  on the default branch\n") {
+		t.Errorf("%s", got)
+	}
+	p, _ = testPrinter(40, nil, false)
+	long := cell{text: strings.Repeat("a", 20) + strings.Repeat("b", 20)}
+	lines := p.wrapped("    ", []cell{{text: "one"}, long, {text: "two"}})
+	if len(lines) != 3 || lines[1][0].text != strings.Repeat("a", 17)+"…"+strings.Repeat("b", 18) {
+		t.Errorf("%+v", lines)
+	}
+}
+
 func TestChangesOfSourceCodeAreRows(t *testing.T) {
 	const repository = "github.example.com/acme/shop"
 	got := shown(
@@ -262,15 +281,15 @@ func TestTheLineOfASource(t *testing.T) {
 }
 
 // A narrow terminal tells what was deployed, and its commits below, the commits
-// first and what lies between them last.
+// first, and all of it.
 func TestANarrowTerminalTellsTheCommitsBelow(t *testing.T) {
 	e := rolledOut(evidence.ChangeRollout, evidence.Deployment{
 		Revision: commitTwo, PreviousRevision: commitOne, Mapping: mapped(evidence.ConfidenceHigh),
 		ChangeRange: &evidence.ChangeRange{Status: "ahead", Ahead: 3, PullRequests: []int64{812}},
 	})
 	for width, want := range map[int][]string{
-		30:  {"rollout\n", "            4f2a91c → 9be01d7\n"},
-		40:  {"shop/checkout\n", "            4f2a91c → 9be01d7  high\n"},
+		30:  {"rollout\n", "            4f2a91c → 9be01d7\n            high  3 commits\n            PR #812\n"},
+		40:  {"shop/checkout\n", "            4f2a91c → 9be01d7  high\n            3 commits  PR #812\n"},
 		84:  {"complete\n", "            4f2a91c → 9be01d7  high  3 commits  PR #812\n"},
 		120: {"complete  4f2a91c → 9be01d7  high  3 commits  PR #812\n"},
 	} {
