@@ -56,7 +56,7 @@ func labelled(n int, claims ...record.ImageClaim) correlate.Image {
 	return correlate.Image{
 		Reference: fmt.Sprintf("%s:%d", image, n), Digest: digest(n),
 		Metadata: &record.ImageMetadata{
-			Image: image, Digest: digest(n), What: "manifest", Created: noon().Add(-time.Hour), Claims: claims,
+			Image: image, Digest: digest(n), Created: noon().Add(-time.Hour), Claims: claims,
 		},
 	}
 }

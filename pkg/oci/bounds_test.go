@@ -9,6 +9,7 @@ import (
 	"log" //nolint:depguard // the server of the tests takes no other
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -221,7 +222,8 @@ func TestTheNumberOfImagesIsBounded(t *testing.T) {
 	// What is known does not count, so that the next run comes further.
 	w.forget()
 	for i, got := range mustReader(t, o).Read(t.Context(), asks) {
-		if got.Unread || got.Cached != (i < 3) {
+		known := !slices.ContainsFunc(w.seen, func(s seen) bool { return strings.Contains(s.path, asks[i].Digest) })
+		if got.Unread || known != (i < 3) {
 			t.Errorf("%d in the next run: %+v", i, got)
 		}
 	}

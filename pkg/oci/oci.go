@@ -66,8 +66,6 @@ type Ask struct {
 type Answer struct {
 	Ask      Ask
 	Metadata record.ImageMetadata
-	// Cached says that nobody was asked.
-	Cached bool
 	// Unread says that it was not asked for, by the options or a bound; Reason says
 	// why, or why reading failed, in our own words. Both are empty when it was read.
 	Unread bool
@@ -241,7 +239,6 @@ func (r *Reader) newJob(ask Ask) *job {
 	j.digest = cmp.Or(plainDigest(ask.Digest), j.ref.digest)
 	if k, ok := r.known(j.digest); ok {
 		j.finish(k, false)
-		j.answer.Cached = true
 		return j
 	}
 	host, path := j.ref.host(), j.ref.repo.RepositoryStr()

@@ -34,7 +34,7 @@ func TestAnImageSaysItsCommit(t *testing.T) {
 	got := readOne(t, o, "ghcr.io/acme/shop:v1@"+digest, "")
 	at := time.Date(2026, 7, 1, 8, 0, 0, 0, time.UTC)
 	want := record.ImageMetadata{
-		Image: "ghcr.io/acme/shop", Digest: digest, What: "manifest", Created: at,
+		Image: "ghcr.io/acme/shop", Digest: digest, Created: at,
 		Base: "sha256:" + strings.Repeat("b", 64),
 		Claims: []record.ImageClaim{
 			{Place: record.PlaceLabel, Revision: commitA, Source: "github.com/acme/shop", Version: "v1.2.3", Created: at},
@@ -60,21 +60,21 @@ func TestWhatADigestTurnsOutToBe(t *testing.T) {
 	s.push(image{tag: "single", labels: labelled(commitA)})
 	gone := "sha256:" + strings.Repeat("0", 64)
 	tests := []struct {
-		name, image, digest      string
-		what, revision, indexRev string
-		byTag                    bool
-		reason                   string
+		name, image, digest string
+		revision, indexRev  string
+		byTag               bool
+		reason              string
 	}{
-		{name: "index", image: "ghcr.io/acme/shop:v1", digest: index, what: "index", revision: commitA},
-		{name: "platform manifest", image: "ghcr.io/acme/shop:v1", digest: arm, what: "manifest", revision: commitB},
-		{name: "with what the runtime writes before it", image: "ghcr.io/acme/shop:v1", digest: "docker-pullable://ghcr.io/acme/shop@" + arm, what: "manifest", revision: commitB},
-		{name: "config in an index", image: "ghcr.io/acme/shop:v1", digest: armConf, what: "config", revision: commitB},
-		{name: "config of a single image", image: "ghcr.io/acme/shop:single", digest: "docker://" + conf, what: "config", revision: commitA},
-		{name: "manifest whose index says it", image: "ghcr.io/acme/shop:v2", digest: bare, what: "manifest", indexRev: commitB},
-		{name: "manifest that is not in the tag's index", image: "ghcr.io/acme/shop:v1", digest: bare, what: "manifest"},
-		{name: "manifest that is not in the tag's index, which has a revision", image: "ghcr.io/acme/shop:v2", digest: bare2, what: "manifest"},
-		{name: "tag", image: "ghcr.io/acme/shop:v1", what: "index", revision: commitA, byTag: true},
-		{name: "index without a tag", image: "ghcr.io/acme/shop@" + around, what: "index", indexRev: commitB},
+		{name: "index", image: "ghcr.io/acme/shop:v1", digest: index, revision: commitA},
+		{name: "platform manifest", image: "ghcr.io/acme/shop:v1", digest: arm, revision: commitB},
+		{name: "with what the runtime writes before it", image: "ghcr.io/acme/shop:v1", digest: "docker-pullable://ghcr.io/acme/shop@" + arm, revision: commitB},
+		{name: "config in an index", image: "ghcr.io/acme/shop:v1", digest: armConf, revision: commitB},
+		{name: "config of a single image", image: "ghcr.io/acme/shop:single", digest: "docker://" + conf, revision: commitA},
+		{name: "manifest whose index says it", image: "ghcr.io/acme/shop:v2", digest: bare, indexRev: commitB},
+		{name: "manifest that is not in the tag's index", image: "ghcr.io/acme/shop:v1", digest: bare},
+		{name: "manifest that is not in the tag's index, which has a revision", image: "ghcr.io/acme/shop:v2", digest: bare2},
+		{name: "tag", image: "ghcr.io/acme/shop:v1", revision: commitA, byTag: true},
+		{name: "index without a tag", image: "ghcr.io/acme/shop@" + around, indexRev: commitB},
 		{name: "a tag that moved", image: "ghcr.io/acme/shop:v1", digest: gone, reason: "ghcr.io does not have this digest any more, and the tag is another image by now"},
 		{name: "a single image that moved", image: "ghcr.io/acme/shop:single", digest: gone, reason: "ghcr.io does not have this digest any more, and the tag is another image by now"},
 		{name: "gone", image: "ghcr.io/acme/shop@" + gone, reason: "ghcr.io does not have this image any more"},
@@ -85,7 +85,7 @@ func TestWhatADigestTurnsOutToBe(t *testing.T) {
 			w.forget()
 			got := readOne(t, o, tt.image, tt.digest)
 			m := got.Metadata
-			if got.Reason != tt.reason || got.Unread || m.What != tt.what || m.ByTag != tt.byTag {
+			if got.Reason != tt.reason || got.Unread || m.ByTag != tt.byTag {
 				t.Errorf("got %+v", got)
 			}
 			if r := claimAt(m, record.PlaceLabel).Revision; r != tt.revision {

@@ -75,7 +75,7 @@ func (v *visit) byConfig(ctx context.Context, digest string) (kept, error) {
 		if top.Config.Digest != digest {
 			return kept{}, errMoved
 		}
-		return v.asConfig(ctx, document{}, top)
+		return v.image(ctx, document{}, top)
 	}
 	list := top.platforms()
 	for _, m := range list[:min(len(list), maxPlatforms)] {
@@ -84,7 +84,7 @@ func (v *visit) byConfig(ctx context.Context, digest string) (kept, error) {
 			return kept{}, err
 		}
 		if image.Config.Digest == digest {
-			return v.asConfig(ctx, top, image)
+			return v.image(ctx, top, image)
 		}
 	}
 	if len(list) > maxPlatforms {
@@ -93,18 +93,10 @@ func (v *visit) byConfig(ctx context.Context, digest string) (kept, error) {
 	return kept{}, errMoved
 }
 
-func (v *visit) asConfig(ctx context.Context, index, image document) (kept, error) {
-	k, err := v.image(ctx, index, image)
-	k.What = "config"
-	return k, err
-}
-
 // describe reads an index and the image chosen of it, or an image.
 func (v *visit) describe(ctx context.Context, top document) (kept, error) {
 	if !top.isIndex() {
-		k, err := v.image(ctx, document{}, top)
-		k.What = "manifest"
-		return k, err
+		return v.image(ctx, document{}, top)
 	}
 	list := top.platforms()
 	var image document
@@ -114,9 +106,7 @@ func (v *visit) describe(ctx context.Context, top document) (kept, error) {
 			return kept{}, err
 		}
 	}
-	k, err := v.image(ctx, top, image)
-	k.What = "index"
-	return k, err
+	return v.image(ctx, top, image)
 }
 
 // indexAround gives what the tag names, when it is an index with the image in it.

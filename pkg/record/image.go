@@ -35,10 +35,8 @@ type ImageClaim struct {
 type ImageMetadata struct {
 	// Image is the reference without tag and digest: ghcr.io/acme/shop.
 	Image string `json:"image"`
-	// Digest is what was asked for. What says what it turned out to be: index,
-	// manifest or config.
+	// Digest is what was asked for: of an index, a manifest or a config.
 	Digest string `json:"digest"`
-	What   string `json:"what,omitempty"`
 	// ByTag says that no digest was known and the tag was asked instead, which may
 	// have moved since.
 	ByTag bool `json:"by_tag,omitempty"`
