@@ -14,8 +14,8 @@ import (
 	"github.com/rcactl/rcactl/pkg/record"
 )
 
-// maxFollowed bounds the repositories that a source is told of.
-const maxFollowed = 50
+// maxPassedOn bounds the repositories that a source is told of.
+const maxPassedOn = 50
 
 // joined is what the sources know together.
 type joined struct {
@@ -68,10 +68,10 @@ func (r *session) repositories() []string {
 	}
 	delete(counts, "")
 	all := byCount(counts)
-	if left := len(all) - maxFollowed; left > 0 {
-		all = all[:maxFollowed]
+	if left := len(all) - maxPassedOn; left > 0 {
+		all = all[:maxPassedOn]
 		r.joined.notes = append(r.joined.notes, fmt.Sprintf(
-			"of %d repositories that are named at most %d are read; write repositories: in the config", left+maxFollowed, maxFollowed))
+			"of %d repositories that are named at most %d are passed on; write repositories: in the config", left+maxPassedOn, maxPassedOn))
 	}
 	return all
 }
