@@ -50,7 +50,7 @@ func (s *sieve) take(stream string, e evidence.Event) error {
 	n := s.foresee(e)
 	switch {
 	case s.isSettled(e, n):
-		s.remember(n)
+		s.remember(n, false)
 		s.tallies.repeated++
 		return nil
 	case s.held.has(n):
@@ -82,9 +82,9 @@ func (s *sieve) isSettled(e evidence.Event, n news) bool {
 	if d == nil || d.Environment != nil || !s.isKnown(n) {
 		return false
 	}
-	last, _ := s.known.told.Last(n.tie)
-	most := byte(evidence.MostMapped)
-	return depth(last) >= most || depth(last) == most-1 && d.From == nil
+	last, _ := s.known.told.Last(n.tieID)
+	const most = evidence.DeepestTie
+	return depthOf(last) >= most || isAnswered(last) && depthOf(last) == most-1 && d.From == nil
 }
 
 // has reports whether the same was held before; a weak form is the same as any.

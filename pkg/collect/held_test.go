@@ -108,8 +108,10 @@ func TestWhatNobodyCanTellMoreOfIsNotHeld(t *testing.T) {
 			Schema: evidence.Schema, ID: "ev1:0123456789abcdef0123456789abcdef", Kind: evidence.KindDeployment, Time: at, Severity: evidence.SeverityInfo,
 			Deployment: &evidence.Deployment{
 				Change: evidence.ChangeRollout, Workload: "Deployment", Status: evidence.StatusComplete, From: &evidence.Template{}, To: &evidence.Template{},
-				Revision:    fmt.Sprintf("%040x", 1),
-				Mapping:     &evidence.Mapping{Confidence: evidence.ConfidenceHigh},
+				Revision: fmt.Sprintf("%040x", 1),
+				Mapping: &evidence.Mapping{
+					Confidence: evidence.ConfidenceHigh, Reasons: []evidence.Reason{{Code: evidence.ReasonCommitExists}},
+				},
 				ChangeRange: &evidence.ChangeRange{Status: "ahead"},
 			},
 		}
@@ -126,6 +128,7 @@ func TestWhatNobodyCanTellMoreOfIsNotHeld(t *testing.T) {
 		"superseded":              {func(*evidence.Deployment) {}, func(d *evidence.Deployment) { d.Status = evidence.StatusSuperseded }, false},
 		"the range was not known": {func(d *evidence.Deployment) { d.ChangeRange = nil }, func(*evidence.Deployment) {}, true},
 		"there is nothing before": {func(d *evidence.Deployment) { d.ChangeRange = nil }, func(d *evidence.Deployment) { d.From = nil }, false},
+		"nobody verified it":      {func(d *evidence.Deployment) { d.ChangeRange, d.Mapping.Reasons = nil, nil }, func(d *evidence.Deployment) { d.From = nil }, true},
 		"it was medium":           {func(d *evidence.Deployment) { d.Mapping.Confidence = evidence.ConfidenceMedium }, func(*evidence.Deployment) {}, true},
 		"it was not tied":         {func(d *evidence.Deployment) { d.Mapping = nil }, func(*evidence.Deployment) {}, true},
 		"it can tell of another": {
@@ -139,7 +142,7 @@ func TestWhatNobodyCanTellMoreOfIsNotHeld(t *testing.T) {
 			before.redact = testRedactor(t, identifiers)
 			e := event(tt.told)
 			e.ID = before.redact.EventID(e.ID)
-			before.remember(newsOf(e))
+			before.remember(newsOf(e), true)
 			s := testSieve(t, known{told: before.tallies.told}, &written)
 			s.redact = before.redact
 			e = event(tt.now)
@@ -151,7 +154,7 @@ func TestWhatNobodyCanTellMoreOfIsNotHeld(t *testing.T) {
 				t.Errorf("%s, %s: held %v", name, identifiers, held)
 			}
 			// What was told is remembered by the run after, as deeply as before.
-			if last, _ := s.last(s.foresee(e).tie); !tt.held && !bytes.Equal(last[:], tieOf(before, e)) {
+			if last, _ := s.last(s.foresee(e).tieID); !tt.held && !bytes.Equal(last[:], tieOf(before, e)) {
 				t.Errorf("%s, %s: the tie is forgotten", name, identifiers)
 			}
 		}
@@ -159,52 +162,80 @@ func TestWhatNobodyCanTellMoreOfIsNotHeld(t *testing.T) {
 }
 
 func tieOf(s *sieve, e evidence.Event) []byte {
-	last, _ := s.last(s.foresee(e).tie)
+	last, _ := s.last(s.foresee(e).tieID)
 	return last[:]
 }
 
-// A rollout that was told as complete is not told as superseded, however it is tied.
-func TestAWeakFormIsNoNewsOfATie(t *testing.T) {
+// A rollout that was told as complete is told as superseded for its tie alone.
+func TestAWeakFormIsToldForItsTie(t *testing.T) {
 	rollout := func(status evidence.Status, confidence evidence.Confidence) news {
 		return newsOf(evidence.Event{ID: "ev1:a", Kind: evidence.KindDeployment, Deployment: &evidence.Deployment{
 			Status: status, Revision: "a", Mapping: &evidence.Mapping{Confidence: confidence},
 		}})
 	}
 	written, none := 0, known{}
-	for first, known := range map[evidence.Status]bool{evidence.StatusComplete: true, evidence.StatusSuperseded: false} {
+	for _, first := range []evidence.Status{evidence.StatusComplete, evidence.StatusSuperseded} {
 		s := testSieve(t, none, &written)
-		s.remember(rollout(first, evidence.ConfidenceLow))
-		if got := s.isKnown(rollout(evidence.StatusSuperseded, evidence.ConfidenceHigh)); got != known {
-			t.Errorf("first %s: known %v", first, got)
+		s.remember(rollout(first, evidence.ConfidenceMedium), true)
+		for _, weak := range []evidence.Status{evidence.StatusSuperseded, evidence.StatusUnknown} {
+			for confidence, known := range map[evidence.Confidence]bool{evidence.ConfidenceMedium: true, evidence.ConfidenceLow: true, evidence.ConfidenceHigh: false} {
+				if got := s.isKnown(rollout(weak, confidence)); got != known {
+					t.Errorf("first %s, then %s, %s: known %v", first, weak, confidence, got)
+				}
+			}
 		}
 	}
 }
 
-// A tie never gets poorer by being told of again.
-func TestATieIsRememberedAtItsDeepest(t *testing.T) {
-	mapped := func(revision string, confidence evidence.Confidence) news {
+// What is told of a tie is what the last line that was written does not say yet.
+func TestWhichTieIsNews(t *testing.T) {
+	tie := func(status evidence.Status, revision string, confidence evidence.Confidence, reason string) news {
 		return newsOf(evidence.Event{ID: "ev1:a", Kind: evidence.KindDeployment, Deployment: &evidence.Deployment{
-			Status: evidence.StatusComplete, Revision: revision, Mapping: &evidence.Mapping{Confidence: confidence},
+			Status: status, Revision: revision, Mapping: &evidence.Mapping{Confidence: confidence, Reasons: []evidence.Reason{{Code: reason}}},
 		}})
 	}
+	const (
+		complete, failed  = evidence.StatusComplete, evidence.StatusFailed
+		high, medium, low = evidence.ConfidenceHigh, evidence.ConfidenceMedium, evidence.ConfidenceLow
+		silent            = "not_verified"
+		exists, missing   = evidence.ReasonCommitExists, evidence.ReasonCommitNotFound
+	)
 	written := 0
 	s := testSieve(t, known{told: &cursor.Told{}}, &written)
 	for i, step := range []struct {
 		n     news
 		known bool
 	}{
-		{mapped("a", evidence.ConfidenceMedium), false},
-		{mapped("a", evidence.ConfidenceMedium), true},
-		{mapped("b", evidence.ConfidenceMedium), false},
-		{mapped("b", evidence.ConfidenceHigh), false},
-		{mapped("a", evidence.ConfidenceMedium), true},
-		{mapped("", evidence.ConfidenceLow), true},
-		{mapped("b", evidence.ConfidenceHigh), true},
-		{mapped("c", evidence.ConfidenceHigh), false},
+		{tie(complete, "a", medium, silent), false},
+		{tie(complete, "a", medium, silent), true},
+		{tie(complete, "b", medium, silent), false},
+		{tie(complete, "b", high, silent), false},
+		{tie(complete, "a", medium, silent), true},
+		{tie(complete, "", low, silent), true},
+		{tie(complete, "c", high, silent), false},
+		// What history answers counts more, also that there is no such commit.
+		{tie(complete, "", low, missing), false},
+		{tie(complete, "", low, missing), true},
+		{tie(complete, "c", high, silent), true},
+		{tie(complete, "c", medium, "repository_unreadable"), true},
+		{tie(complete, "", low, evidence.ReasonAmbiguous), false},
+		{tie(complete, "c", medium, exists), false},
+		{tie(complete, "c", high, exists), false},
+		{tie(complete, "c", medium, exists), true},
+		{tie(complete, "", low, missing), false},
+		{tie(complete, "c", high, exists), false},
+		// A status is told by a run that knows less, and then again as it is known.
+		{tie(failed, "c", medium, silent), false},
+		{tie(failed, "c", medium, silent), true},
+		{tie(failed, "c", high, exists), false},
+		{tie(failed, "c", high, exists), true},
+		{tie(evidence.StatusPaused, "", low, silent), false},
+		{tie(evidence.StatusPaused, "c", high, exists), false},
 	} {
-		if got := s.isKnown(step.n); got != step.known {
+		got := s.isKnown(step.n)
+		if got != step.known {
 			t.Errorf("step %d: known %v", i, got)
 		}
-		s.remember(step.n)
+		s.remember(step.n, !got)
 	}
 }

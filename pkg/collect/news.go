@@ -6,7 +6,7 @@ import (
 )
 
 // news is what counts as new about an event; see evidence.Event.News, Aspects and
-// Mapped.
+// Tie.
 type news struct {
 	id, key cursor.Hash
 	aspects []aspect
@@ -15,9 +15,9 @@ type news struct {
 	// remembered for longer than a run. Only rollouts do; a signal that was
 	// remembered here could not come, go and come again.
 	poorer bool
-	// mapped is the hash of the commit that a deployment is tied to, its first byte
-	// how deeply; tie is under which id that is remembered.
-	mapped, tie cursor.Hash
+	// tie says to what a deployment is tied (see tied), tieID under which id that is
+	// remembered.
+	tie, tieID cursor.Hash
 }
 
 // aspect is an evidence.Aspect.
@@ -36,22 +36,50 @@ func newsOf(e evidence.Event) news {
 		n.aspects = append(n.aspects, aspect{cursor.HashOf([]byte(a.Key)), a.Of})
 	}
 	if n.poorer {
-		n.tie = cursor.HashOf([]byte(e.ID + "|mapped"))
-		if revision, depth := e.Mapped(); depth > 0 {
-			n.mapped = cursor.HashOf([]byte(revision))
-			n.mapped[0] = byte(depth) //nolint:gosec // at most evidence.MostMapped
-		}
+		n.tieID, n.tie = cursor.HashOf([]byte(e.ID+"|mapped")), tied(e.Tie())
 	}
 	return n
 }
 
-// depth is how deeply the deployment behind a remembered hash was tied; 0 is not.
-func depth(mapped cursor.Hash) byte { return mapped[0] }
+// answered is set in the first byte of a tie that a source of history told of.
+const answered = 0x10
+
+// tied makes a hash of a tie, its first byte how deep it is and whether it was
+// answered; zero when there is none.
+func tied(t evidence.Tie) (h cursor.Hash) {
+	if t == (evidence.Tie{}) {
+		return h
+	}
+	h = cursor.HashOf([]byte(t.To))
+	h[0] = byte(t.Depth) //nolint:gosec // at most evidence.DeepestTie
+	if t.Answered {
+		h[0] |= answered
+	}
+	return h
+}
+
+// depthOf and isAnswered read the first byte of a tie.
+func depthOf(tie cursor.Hash) byte    { return tie[0] &^ answered }
+func isAnswered(tie cursor.Hash) bool { return tie[0]&answered != 0 }
+
+// tells reports whether a tie is news where another one was told.
+func tells(now, told cursor.Hash) bool {
+	same := [15]byte(now[1:]) == [15]byte(told[1:])
+	switch {
+	case now == cursor.Hash{}:
+		return false
+	case isAnswered(now) != isAnswered(told):
+		return isAnswered(now)
+	case same || !isAnswered(now) && depthOf(now) < depthOf(told):
+		return depthOf(now) > depthOf(told)
+	}
+	return true
+}
 
 // isKnown reports whether it was told before, in this run or an earlier one.
 func (s *sieve) isKnown(n news) bool {
 	if n.weak && s.wasTold(n) {
-		return true
+		return s.tieKnown(n)
 	}
 	return s.factKnown(n) && s.aspectsKnown(n) && s.tieKnown(n)
 }
@@ -87,8 +115,8 @@ func (s *sieve) aspectsKnown(n news) bool {
 
 // tieKnown reports whether a deployment was told with as good a tie to a commit.
 func (s *sieve) tieKnown(n news) bool {
-	last, _ := s.last(n.tie)
-	return depth(n.mapped) == 0 || depth(last) > depth(n.mapped) || last == n.mapped
+	last, _ := s.last(n.tieID)
+	return !tells(n.tie, last)
 }
 
 func (s *sieve) isFound(h cursor.Hash) bool { return s.tallies.found.Has(h) || s.known.seen.Has(h) }
@@ -101,8 +129,10 @@ func (s *sieve) last(id cursor.Hash) (cursor.Hash, bool) {
 	return s.known.told.Last(id)
 }
 
-// remember keeps what the next run must not tell again.
-func (s *sieve) remember(n news) {
+// remember keeps what the next run must not tell again. Of a deployment it keeps the
+// tie that was written last: one that is told with a poorer tie, since its status is
+// news, is then told once more with a better one.
+func (s *sieve) remember(n news, written bool) {
 	s.tallies.found.Add(n.key)
 	for _, a := range n.aspects {
 		s.tallies.found.Add(a.key)
@@ -117,11 +147,12 @@ func (s *sieve) remember(n news) {
 		key, _ = s.last(n.id)
 	}
 	s.tallies.told.Put(n.id, key)
-	tie := n.mapped
-	if last, _ := s.last(n.tie); depth(last) > depth(tie) {
-		tie = last
+	last, ok := s.last(n.tieID)
+	tie := last
+	if written {
+		tie = n.tie
 	}
-	if depth(tie) > 0 {
-		s.tallies.told.Put(n.tie, tie)
+	if ok || tie != last {
+		s.tallies.told.Put(n.tieID, tie)
 	}
 }

@@ -142,7 +142,7 @@ func (s *sieve) drop(stream, doing string, err error) {
 func (s *sieve) pass(stream string, r redact.Redacted) error {
 	n := newsOf(r.Event())
 	if s.isKnown(n) {
-		s.remember(n)
+		s.remember(n, false)
 		s.tallies.repeated++
 		return nil
 	}
@@ -155,7 +155,7 @@ func (s *sieve) pass(stream string, r redact.Redacted) error {
 	if err := s.write(r); err != nil {
 		return err
 	}
-	s.remember(n) // not before it is written: what is known is not written again
+	s.remember(n, true) // not before it is written: what is known is not written again
 	s.tallies.events++
 	s.tallies.bytes += size
 	s.tallies.kinds[r.Kind()]++

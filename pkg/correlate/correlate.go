@@ -63,6 +63,9 @@ type Output struct {
 	// Sorted, each once, never one that was answered. At most 2,000 of them are put in
 	// all calls together.
 	Questions []record.HistoryQuestion
+	// Unanswered are the ids of those DeploymentEvents of which less is known because a
+	// question was not answered, or was one too many: another run may know. Sorted.
+	Unanswered []string
 	// Notes are sentences of ours: which links were impossible, and why.
 	Notes []string
 }
@@ -80,8 +83,14 @@ func Correlate(in Input) Output {
 	c.choose()
 	// The newest deployments come first: theirs are the questions that there is room for.
 	for i := range slices.Backward(c.deployments) {
-		c.resolve(&c.deployments[i])
+		d := &c.deployments[i]
+		c.left = false
+		c.resolve(d)
+		if c.left {
+			c.out.Unanswered = append(c.out.Unanswered, in.Events[d.event].ID)
+		}
 	}
+	slices.Sort(c.out.Unanswered)
 	c.carry()
 	c.out.Commits = c.commits()
 	c.out.Questions = c.sorted()
@@ -191,6 +200,7 @@ func (c *correlation) lies(d *deployment, body *evidence.Deployment, alike bool)
 	}
 	c.ranges[0] = d.between.body
 	body.ChangeRange, c.ranges = &c.ranges[0], c.ranges[1:]
+	c.left = c.left || d.between.left
 	if !d.between.known {
 		c.tally.apart++
 	}

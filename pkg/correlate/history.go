@@ -41,6 +41,7 @@ type history struct {
 	room      int // how many more may be put
 	cut       int // how many were not put for want of room
 	refused   map[record.HistoryQuestion]bool
+	left      bool // something that was looked for, another run may be told
 	used      scratch
 	spans     []span              // room for some that are to come
 	byName    map[string][]string // repositories by the last part of their names
@@ -61,6 +62,7 @@ func (h *history) ask(q record.HistoryQuestion) bool {
 	case h.questions[q]:
 		return true
 	case len(h.questions) >= h.room:
+		h.left = true
 		if !h.refused[q] {
 			h.refused[q] = true
 			h.cut++
@@ -160,16 +162,29 @@ func (h *history) answered(a *record.HistoryAnswer, prefix string) fact {
 	case record.Unreadable:
 		return fact{state: stateUnreadable}
 	}
+	h.leave(a)
 	return fact{}
+}
+
+// leave notes that an answer may be another one in another run.
+func (h *history) leave(a *record.HistoryAnswer) {
+	h.left = h.left || mayCome(a)
+}
+
+// mayCome reports whether another run may be told what this one was not.
+func mayCome(a *record.HistoryAnswer) bool {
+	return a != nil && a.Finding == record.Unanswered && !a.Final
 }
 
 // lookShort looks for the beginning of a commit. What was collected is only a part
 // of the history: it can tell which commit is meant, and not that no other is.
 func (h *history) lookShort(repo, prefix string) fact {
 	q := record.HistoryQuestion{Repository: repo, Revision: prefix}
-	if a := h.answers[q]; a != nil && a.Finding != record.Unanswered {
+	a := h.answers[q]
+	if a != nil && a.Finding != record.Unanswered {
 		return h.answered(a, prefix)
 	}
+	h.leave(a)
 	f := fact{pending: h.ask(q)}
 	r := h.repos[repo]
 	if r == nil {

@@ -32,6 +32,7 @@ type span struct {
 	pulls   []int64  // sorted
 	backOut bool     // they were taken back
 	known   bool     // the status is
+	left    bool     // it is not, and another run may be told
 }
 
 // between finds what lies between two commits, and asks for what is not known.
@@ -75,6 +76,7 @@ func (h *history) fill(r *repository, s *span) {
 	if b.Files == nil {
 		h.ask(q)
 	}
+	s.left = !local && (mayCome(a) || h.refused[q])
 	if local {
 		s.describe(r, nil, &h.used)
 	}

@@ -56,6 +56,13 @@ type Reason struct {
 	Delta float64 `json:"delta,omitempty"`
 }
 
+// The codes of the reasons that only the history of the repository gives.
+const (
+	ReasonCommitExists   = "commit_exists"
+	ReasonCommitNotFound = "commit_not_found"
+	ReasonAmbiguous      = "ambiguous"
+)
+
 // The bases of a repository.
 const (
 	RepositoryFromConfig     = "config"            // services: in the config

@@ -66,34 +66,61 @@ func (e Event) Aspects() []Aspect {
 	return all
 }
 
-// MostMapped is the depth of a deployment of which no run could tell more.
-const MostMapped = 5
+// Tie says what is known of the commit that a deployment is tied to, as far as it is
+// news.
+type Tie struct {
+	// To is the commit; where a source of history says that there is none to be told,
+	// what it says.
+	To string
+	// Depth is 0 without a commit, then medium (2) and high (4) confidence, each one more
+	// when what lies between it and the commit before is known, up to DeepestTie.
+	Depth int
+	// Answered says that a source of history was asked for the commit and answered.
+	Answered bool
+}
 
-// Mapped says to which commit a deployment is tied, and how deeply: 0 is not at all,
-// then medium (2) and high (4) confidence, each one more when what lies between it
-// and the commit before is known, up to MostMapped. A deployment that was told is
-// told again when it is tied more deeply, or as deeply to another commit; a run that
-// knows less, because a source could not be asked, is no news.
-func (e Event) Mapped() (revision string, depth int) {
+// DeepestTie is the depth of a tie of which no run could tell more.
+const DeepestTie = 5
+
+// Tie gives the tie of a deployment. What a source of history answered counts more
+// than anything that nobody verified; of two answers the later one counts when they
+// differ, and the deeper one when they do not. A run that knows less, because a
+// source could not be asked, is no news.
+func (e Event) Tie() Tie {
 	d := e.Deployment
 	if d == nil || d.Mapping == nil {
-		return "", 0
+		return Tie{}
 	}
+	answer := d.Mapping.answer()
+	t := Tie{Answered: answer != ""}
 	switch d.Mapping.Confidence {
 	case ConfidenceHigh:
-		depth = MostMapped - 1
+		t.Depth = DeepestTie - 1
 	case ConfidenceMedium:
-		depth = MostMapped - 3
+		t.Depth = DeepestTie - 3
 	case ConfidenceLow:
-		return "", 0
+		t.To = answer
+		return t
 	}
 	if r := d.ChangeRange; r != nil && r.Status != RangeUnknown {
-		depth++
+		t.Depth++
 	}
-	if d.Revision != "" {
-		return d.Revision, depth
+	if t.To = d.Revision; t.To == "" {
+		t.To = d.PreviousRevision
 	}
-	return d.PreviousRevision, depth
+	return t
+}
+
+// answer is the code of the reason that only a source of history can give; empty when
+// none answered.
+func (m *Mapping) answer() string {
+	for _, r := range m.Reasons {
+		switch r.Code {
+		case ReasonCommitExists, ReasonCommitNotFound, ReasonAmbiguous:
+			return r.Code
+		}
+	}
+	return ""
 }
 
 // number tells a number that is not known from zero.

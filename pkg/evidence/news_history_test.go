@@ -71,29 +71,34 @@ func TestAspects(t *testing.T) {
 	}
 }
 
-func TestMapped(t *testing.T) {
-	deployment := func(c evidence.Confidence, status string) evidence.Event {
+func TestTie(t *testing.T) {
+	deployment := func(c evidence.Confidence, status string, reasons ...string) evidence.Event {
 		d := &evidence.Deployment{PreviousRevision: "before", Mapping: &evidence.Mapping{Confidence: c}}
 		if status != "" {
 			d.Revision, d.ChangeRange = "now", &evidence.ChangeRange{Status: status}
 		}
+		for _, code := range reasons {
+			d.Mapping.Reasons = append(d.Mapping.Reasons, evidence.Reason{Code: code})
+		}
 		return evidence.Event{Deployment: d}
 	}
-	for _, tt := range []struct {
-		event    evidence.Event
-		revision string
-		depth    int
+	for i, tt := range []struct {
+		event evidence.Event
+		want  evidence.Tie
 	}{
-		{evidence.Event{Deployment: &evidence.Deployment{Revision: "now"}}, "", 0},
-		{evidence.Event{Commit: &evidence.Commit{}}, "", 0},
-		{deployment(evidence.ConfidenceLow, "ahead"), "", 0},
-		{deployment(evidence.ConfidenceMedium, ""), "before", 2},
-		{deployment(evidence.ConfidenceMedium, "ahead"), "now", 3},
-		{deployment(evidence.ConfidenceHigh, evidence.RangeUnknown), "now", 4},
-		{deployment(evidence.ConfidenceHigh, "identical"), "now", evidence.MostMapped},
+		{evidence.Event{Deployment: &evidence.Deployment{Revision: "now"}}, evidence.Tie{}},
+		{evidence.Event{Commit: &evidence.Commit{}}, evidence.Tie{}},
+		{deployment(evidence.ConfidenceLow, "ahead"), evidence.Tie{}},
+		{deployment(evidence.ConfidenceMedium, "", "not_verified"), evidence.Tie{To: "before", Depth: 2}},
+		{deployment(evidence.ConfidenceMedium, "ahead", "repository_unreadable"), evidence.Tie{To: "now", Depth: 3}},
+		{deployment(evidence.ConfidenceHigh, evidence.RangeUnknown, "full_sha", "commit_exists"), evidence.Tie{To: "now", Depth: 4, Answered: true}},
+		{deployment(evidence.ConfidenceHigh, "identical", "commit_exists"), evidence.Tie{To: "now", Depth: evidence.DeepestTie, Answered: true}},
+		{deployment(evidence.ConfidenceLow, "", "full_sha", "commit_not_found"), evidence.Tie{To: "commit_not_found", Answered: true}},
+		{deployment(evidence.ConfidenceLow, "", "ambiguous"), evidence.Tie{To: "ambiguous", Answered: true}},
+		{deployment(evidence.ConfidenceLow, "", "commit_exists", "source_mismatch"), evidence.Tie{To: "commit_exists", Answered: true}},
 	} {
-		if revision, depth := tt.event.Mapped(); revision != tt.revision || depth != tt.depth {
-			t.Errorf("%+v: %q, %d", tt.event.Deployment, revision, depth)
+		if got := tt.event.Tie(); got != tt.want {
+			t.Errorf("%d: %+v, want %+v", i, got, tt.want)
 		}
 	}
 }

@@ -38,8 +38,11 @@ const (
 type HistoryAnswer struct {
 	Question HistoryQuestion
 	Finding  Finding
-	// Reason says in our own words why a question was not answered.
+	// Reason says in our own words why a question was not answered. Final says of an
+	// Unanswered one that another run will not be told either: nobody is there for the
+	// repository.
 	Reason string
+	Final  bool
 	// Commit is what a Revision names, ReachOf how it stands to the default branch.
 	Commit  Commit
 	ReachOf Reach
