@@ -1,10 +1,24 @@
 package main
 
 import (
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/rcactl/rcactl/pkg/collect"
 )
+
+// The flags of a cluster are no remedy for another source.
+func TestTheRemedyForASourceThatCannotBeUsedIsItsOwn(t *testing.T) {
+	for typ, want := range map[string]string{typeKubernetes: "name another one with --kubeconfig or --context", typeGitHub: ""} {
+		err := checkUsable(&setup{sources: []collect.Source{{Name: typ, Type: typ, Config: &unusable{err: errors.New("planted")}}}})
+		var coded *codedError
+		if !errors.As(err, &coded) || coded.hint != want {
+			t.Errorf("%s: %v", typ, err)
+		}
+	}
+}
 
 // Somebody who named another GitHub, or GitHub itself, is told what is missing for
 // it, and not to set what is set.

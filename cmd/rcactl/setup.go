@@ -228,6 +228,9 @@ func (s *setup) namesGitHub() bool {
 	})
 }
 
+// typeKubernetes is the type of the source that reads clusters.
+const typeKubernetes = "kubernetes"
+
 // typeGitHub is the type of the source that knows the history of source code.
 const typeGitHub = "github"
 
@@ -358,7 +361,11 @@ func checkUsable(s *setup) error {
 			return nil
 		}
 		if first == nil {
-			first = fail(exitUsage, fmt.Errorf("%s: %w", src.Name, broken.err), "name another one with --kubeconfig or --context")
+			hint := ""
+			if src.Type == typeKubernetes {
+				hint = "name another one with --kubeconfig or --context"
+			}
+			first = fail(exitUsage, fmt.Errorf("%s: %w", src.Name, broken.err), hint)
 		}
 	}
 	return first

@@ -141,9 +141,9 @@ func explainSend(e *sendError) *connector.Error {
 	case errors.As(e.err, &op) && op.Op == "proxyconnect":
 		return fail("cannot be reached through the proxy of the environment", "check HTTPS_PROXY and NO_PROXY")
 	case errors.As(e.err, &dns):
-		return fail("has a name that cannot be resolved", "check base_url, the DNS and the network")
+		return fail("has a name that cannot be resolved", checkAddress(e.host, "the DNS", "the network"))
 	case errors.As(e.err, &plain):
-		return fail("does not speak TLS", "check base_url")
+		return fail("does not speak TLS", checkAddress(e.host, "the proxies on the way"))
 	case isCertificate(e.err):
 		return fail("has a certificate that is not trusted", "add its authority to the system's (SSL_CERT_FILE)")
 	case isTimeout(e.err):
@@ -151,7 +151,20 @@ func explainSend(e *sendError) *connector.Error {
 	case errors.Is(e.err, io.ErrUnexpectedEOF), errors.Is(e.err, io.EOF):
 		return fail("ended the connection before the answer was whole", "run again later")
 	}
-	return fail("cannot be reached", "check base_url and the network")
+	return fail("cannot be reached", checkAddress(e.host, "the network"))
+}
+
+// checkAddress says what to check of a host, first its name. That of github.com
+// nobody wrote down.
+func checkAddress(host string, more ...string) string {
+	if host != "api."+publicHost {
+		more = append([]string{"base_url (or " + envHost + ")"}, more...)
+	}
+	last := len(more) - 1
+	if last == 0 {
+		return "check " + more[0]
+	}
+	return "check " + strings.Join(more[:last], ", ") + " and " + more[last]
 }
 
 // isRefusal reports whether this package refused the answer.

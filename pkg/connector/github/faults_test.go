@@ -193,6 +193,26 @@ func TestAServerWithoutLimits(t *testing.T) {
 	}
 }
 
+// Only of another GitHub than github.com did somebody write down the address.
+func TestTheAddressIsToBeCheckedWhereItWasWritten(t *testing.T) {
+	dns, refused, plain := &net.DNSError{IsNotFound: true}, &net.OpError{Op: "dial"}, tls.RecordHeaderError{}
+	for _, tt := range []struct {
+		host string
+		err  error
+		want string
+	}{
+		{"api.github.com", dns, "; check the DNS and the network"},
+		{"api.github.com", refused, "; check the network"},
+		{"api.github.com", plain, "; check the proxies on the way"},
+		{"github.example.test", dns, "; check base_url (or GH_HOST), the DNS and the network"},
+		{"github.example.test", refused, "; check base_url (or GH_HOST) and the network"},
+	} {
+		if got := explainSend(&sendError{host: tt.host, path: "user", err: tt.err}).Message; !strings.HasSuffix(got, tt.want) {
+			t.Errorf("%s: %q, want %q", tt.host, got, tt.want)
+		}
+	}
+}
+
 // A request that gets no answer says what to look at, in our own words.
 func TestRequestsWithoutAnAnswer(t *testing.T) {
 	slow := &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}

@@ -298,7 +298,7 @@ func (c *collection) nothing() string {
 	if len(c.refused) > 0 {
 		return "none of the repositories that other sources name can be read; name those that matter in the config (repositories:), with a credential for them"
 	}
-	return "no repository is known: none is configured, and no workload or image names one; write repositories: in the config"
+	return "no repository is known: none is configured, and no workload or image names one; name them with --repository, or in the config (repositories:)"
 }
 
 // refusals say which repositories were overlooked.
