@@ -101,6 +101,48 @@ func anyWithin(pkg string, entries ...string) bool {
 	return slices.ContainsFunc(entries, func(entry string) bool { return within(pkg, entry) })
 }
 
+// used are the packages of this module that the packages of a room import, in the
+// program and in tests.
+func used(r room, packages []goPackage) (program, tests []string) {
+	for _, p := range packages {
+		if !within(p.ImportPath, r.Room) {
+			continue
+		}
+		for _, path := range p.Imports {
+			program = append(program, inModule(path))
+		}
+		for _, path := range slices.Concat(p.TestImports, p.XTestImports) {
+			tests = append(tests, inModule(path))
+		}
+	}
+	return program, tests
+}
+
+// checkDoors says which doors of a room lead nowhere or are used by nobody: such a
+// door would open without anybody having decided so.
+func checkDoors(r room, packages []goPackage) (wrong []string) {
+	program, tests := used(r, packages)
+	check := func(door string, used []string, unused string) {
+		is := func(path string) bool { return within(path, door) }
+		switch {
+		case !slices.ContainsFunc(packages, func(p goPackage) bool { return is(p.ImportPath) }):
+			wrong = append(wrong, fmt.Sprintf("%s: may import %s, and there is no such package", r.Room, door))
+		case !slices.ContainsFunc(used, is):
+			wrong = append(wrong, fmt.Sprintf("%s: %s", r.Room, fmt.Sprintf(unused, door)))
+		}
+	}
+	for _, door := range r.Imports {
+		check(door, program, "may import %s, and does not")
+	}
+	for _, door := range r.Tests {
+		check(door, tests, "its tests may import %s, and do not")
+		if slices.Contains(r.Imports, door) {
+			wrong = append(wrong, fmt.Sprintf("%s: may import %s, and names it again for tests", r.Room, door))
+		}
+	}
+	return wrong
+}
+
 // checkRooms compares the tree with its plan and says what differs.
 func checkRooms(rooms []room, packages []goPackage) []string {
 	var wrong []string
@@ -116,12 +158,9 @@ func checkRooms(rooms []room, packages []goPackage) []string {
 		}
 		if !slices.ContainsFunc(packages, func(p goPackage) bool { return within(p.ImportPath, r.Room) }) {
 			say("%s: an empty room; there is no such package", r.Room)
+			continue
 		}
-		for _, door := range slices.Concat(r.Imports, r.Tests) {
-			if !slices.ContainsFunc(packages, func(p goPackage) bool { return within(p.ImportPath, door) }) {
-				say("%s: may import %s, and there is no such package", r.Room, door)
-			}
-		}
+		wrong = append(wrong, checkDoors(r, packages)...)
 	}
 	for _, p := range packages {
 		i := slices.IndexFunc(rooms, func(r room) bool { return within(p.ImportPath, r.Room) })
@@ -160,20 +199,31 @@ func TestThePlanIsRead(t *testing.T) {
 		}
 		return p
 	}
+	withTest := func(path, imports string) goPackage {
+		return goPackage{ImportPath: path, XTestImports: []string{modulePath + imports}}
+	}
 	a, b := room{Room: "a", Purpose: "x", Imports: []string{"b"}}, room{Room: "b", Purpose: "x"}
+	plain, tested := room{Room: "a", Purpose: "x"}, room{Room: "a", Purpose: "x", Tests: []string{"b"}}
+	both := room{Room: "a", Purpose: "x", Imports: []string{"b"}, Tests: []string{"b"}}
 	tests := map[string]struct {
 		rooms    []room
 		packages []goPackage
 		want     string
 	}{
-		"as planned":     {[]room{a, b}, []goPackage{pkg("a", "b"), pkg("b")}, ""},
-		"wrong door":     {[]room{a, b}, []goPackage{pkg("a"), pkg("b", "a")}, "b: imports a,"},
-		"wrong test":     {[]room{a, b}, []goPackage{pkg("a"), {ImportPath: "b", XTestImports: []string{modulePath + "a"}}}, "b: its tests import a,"},
-		"no room":        {[]room{b}, []goPackage{pkg("a"), pkg("b")}, "a: a package without a room"},
-		"empty room":     {[]room{a, b}, []goPackage{pkg("b")}, "a: an empty room"},
-		"door to no one": {[]room{a}, []goPackage{pkg("a")}, "a: may import b, and there is no such package"},
-		"twice":          {[]room{b, b}, []goPackage{pkg("b")}, "b: the room is there twice"},
-		"no purpose":     {[]room{{Room: "b"}}, []goPackage{pkg("b")}, "b: a room without a purpose"},
+		"as planned":       {[]room{a, b}, []goPackage{pkg("a", "b"), pkg("b")}, ""},
+		"tests as planned": {[]room{tested, b}, []goPackage{withTest("a", "b"), pkg("b")}, ""},
+		"one of many":      {[]room{{Room: "a/...", Purpose: "x", Imports: []string{"b"}}, b}, []goPackage{pkg("a"), pkg("a/c", "b"), pkg("b")}, ""},
+		"wrong door":       {[]room{plain, b}, []goPackage{pkg("a"), pkg("b", "a")}, "b: imports a,"},
+		"wrong test":       {[]room{plain, b}, []goPackage{pkg("a"), withTest("b", "a")}, "b: its tests import a,"},
+		"no room":          {[]room{b}, []goPackage{pkg("a"), pkg("b")}, "a: a package without a room"},
+		"empty room":       {[]room{a, b}, []goPackage{pkg("b")}, "a: an empty room"},
+		"door to no one":   {[]room{a}, []goPackage{pkg("a")}, "a: may import b, and there is no such package"},
+		"unused door":      {[]room{a, b}, []goPackage{pkg("a"), pkg("b")}, "a: may import b, and does not"},
+		"door of tests":    {[]room{a, b}, []goPackage{withTest("a", "b"), pkg("b")}, "a: may import b, and does not"},
+		"unused by tests":  {[]room{tested, b}, []goPackage{pkg("a"), pkg("b")}, "a: its tests may import b, and do not"},
+		"named twice":      {[]room{both, b}, []goPackage{{ImportPath: "a", Imports: []string{modulePath + "b"}, TestImports: []string{modulePath + "b"}}, pkg("b")}, "a: may import b, and names it again"},
+		"twice":            {[]room{b, b}, []goPackage{pkg("b")}, "b: the room is there twice"},
+		"no purpose":       {[]room{{Room: "b"}}, []goPackage{pkg("b")}, "b: a room without a purpose"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
