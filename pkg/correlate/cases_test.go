@@ -319,8 +319,16 @@ func TestNotes(t *testing.T) {
 		{"all is known", correlate.Input{Events: events(event(nil)), Images: both(1, 2)}, line(1, 3), nil},
 		{"nothing", correlate.Input{}, nil, nil},
 	} {
-		if out := settle(t, c.in, c.ask); !slices.Equal(out.Notes, c.want) {
-			t.Errorf("%s: the notes are\n%s", c.name, strings.Join(out.Notes, "\n"))
+		out := settle(t, c.in, c.ask)
+		var one, all correlate.Tally
+		for _, e := range out.Events {
+			if e.Deployment != nil {
+				one.Add(e.Deployment)
+			}
+		}
+		all.AddAll(one)
+		if notes := append(all.Notes(c.ask != nil), out.Notes...); !slices.Equal(notes, c.want) {
+			t.Errorf("%s: the notes are\n%s", c.name, strings.Join(notes, "\n"))
 		}
 	}
 }

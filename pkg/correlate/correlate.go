@@ -66,7 +66,8 @@ type Output struct {
 	// Unanswered are the ids of those DeploymentEvents of which less is known because a
 	// question was not answered, or was one too many: another run may know. Sorted.
 	Unanswered []string
-	// Notes are sentences of ours: which links were impossible, and why.
+	// Notes are sentences of ours about the work as a whole. Which links of single
+	// deployments were impossible is for a Tally of those that are told.
 	Notes []string
 }
 
@@ -94,7 +95,7 @@ func Correlate(in Input) Output {
 	c.carry()
 	c.out.Commits = c.commits()
 	c.out.Questions = c.sorted()
-	c.out.Notes = c.tally.notes(c)
+	c.out.Notes = c.notes()
 	return c.out
 }
 
@@ -106,7 +107,6 @@ type correlation struct {
 	deployments []deployment // oldest first
 	bodies      []bodies     // room for some that are to come
 	ranges      []evidence.ChangeRange
-	tally       tally
 	links       []near
 	dropped     int // commits that there was no room for
 }
@@ -184,7 +184,6 @@ func (c *correlation) resolve(d *deployment) {
 		d.repository, d.revision = to.origin.repository, to.sha
 	}
 	c.lies(d, body, to.origin.repository == from.origin.repository)
-	c.tally.count(&to)
 }
 
 // lies fills in what lies between the two commits of a deployment.
@@ -201,9 +200,6 @@ func (c *correlation) lies(d *deployment, body *evidence.Deployment, alike bool)
 	c.ranges[0] = d.between.body
 	body.ChangeRange, c.ranges = &c.ranges[0], c.ranges[1:]
 	c.left = c.left || d.between.left
-	if !d.between.known {
-		c.tally.apart++
-	}
 }
 
 // toldOf is a deployment that GitHub was told of: its commit is known, as surely as
@@ -266,7 +262,6 @@ func (c *correlation) applies(d *deployment, e *evidence.Event, body *evidence.D
 		d.repository, d.revision = o.repository, r.sha
 	}
 	c.lies(d, body, true)
-	c.tally.count(&r)
 }
 
 // sourceCode finds among what was applied the source code of a service.
