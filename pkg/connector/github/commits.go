@@ -40,6 +40,7 @@ type branchLook struct {
 	at        commitJSON
 	commits   []commitJSON // that are new, oldest first as far as GitHub tells
 	compared  bool         // they are what came since before
+	since     *comparison  // how it stands to before, without messages; nil where that is not known, or is long
 	forced    bool
 	// held says that some were left to the next run, so that the head must not move.
 	held bool
@@ -160,11 +161,16 @@ func (s *source) listByDate(ctx context.Context, l *look, r *repository, b *bran
 func (s *source) listSince(ctx context.Context, l *look, r *repository, b *branchLook) error {
 	status := record.RangeStatus("")
 	path := "compare/" + b.before.SHA + "..." + b.at.SHA
+	var since comparison
 	err := pages(ctx, s.asking(r, record.StreamCommits, "what a branch has since the last run"), path, nil, func(page *compareJSON) (bool, error) {
 		if status == "" {
 			status = record.RangeStatus(page.Status)
 		}
 		b.add(page.Commits)
+		for i := range page.Commits {
+			page.Commits[i].Commit.Message = ""
+		}
+		since.add(page, s.summaries.sorter)
 		return len(b.commits) < maxNewCommits, nil
 	})
 	if isNotFound(err) || isUnprocessable(err) { // what it was is not there any more
@@ -174,7 +180,9 @@ func (s *source) listSince(ctx context.Context, l *look, r *repository, b *branc
 	if err != nil {
 		return err
 	}
-	b.compared = true
+	if b.compared = true; since.short() {
+		b.since = &since
+	}
 	b.forced = status == record.RangeBehind || status == record.RangeDiverged
 	if b.forced && !slices.ContainsFunc(b.commits, func(c commitJSON) bool { return c.SHA == b.at.SHA }) {
 		b.commits = append(b.commits, b.at) // what it was set back to

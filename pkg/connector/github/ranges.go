@@ -72,38 +72,66 @@ func (s *source) readRange(ctx context.Context, r *repository, base, head string
 // difference compares two commits, page by page. All files are on the first page, and
 // GitHub does not say that there are more.
 func (s *source) difference(ctx context.Context, r *repository, base, head string) (record.Range, []commitJSON, error) {
-	var out record.Range
-	var commits []commitJSON
-	first, total := true, int32(0)
+	if known := s.history.compared[comparisonKey(r, base, head)]; known != nil {
+		return known.between, known.commits, nil
+	}
+	var c comparison
 	a := s.asking(r, record.StreamCommits, "what lies between two commits")
 	err := pages(ctx, a, "compare/"+base+"..."+head, nil, func(page *compareJSON) (bool, error) {
-		if first {
-			first = false
-			total = max(page.Total, page.Ahead)
-			out.Status, out.Ahead, out.Behind = record.RangeStatus(page.Status), page.Ahead, page.Behind
-			counted := s.summaries.sorter.counting()
-			for _, f := range page.Files {
-				counted.add(f.Filename, f.Previous)
-			}
-			out.FilesKnown, out.FilesTruncated = true, counted.files >= filesPage
-			out.Files, out.Categories = counted.files, counted.categories()
-		}
-		for _, c := range page.Commits {
-			if fullSHA(c.SHA) && len(commits) < maxRange {
-				commits = append(commits, c)
-			}
-		}
-		return len(commits) < maxRange, nil
+		c.add(page, s.summaries.sorter)
+		return len(c.commits) < maxRange, nil
 	})
-	switch out.Status {
-	case record.RangeIdentical, record.RangeAhead, record.RangeBehind, record.RangeDiverged:
-	default:
-		if err == nil {
-			err = errStatus
+	if err == nil && !c.known() {
+		err = errStatus
+	}
+	return c.between, c.commits, err
+}
+
+// comparison is what GitHub tells of two commits.
+type comparison struct {
+	between record.Range // without its commits
+	commits []commitJSON // at most maxRange
+	total   int32
+	begun   bool
+}
+
+// add takes a page.
+func (c *comparison) add(page *compareJSON, by *sorter) {
+	if !c.begun {
+		c.begun, c.total = true, max(page.Total, page.Ahead)
+		c.between.Status, c.between.Ahead, c.between.Behind = record.RangeStatus(page.Status), page.Ahead, page.Behind
+		counted := by.counting()
+		for _, f := range page.Files {
+			counted.add(f.Filename, f.Previous)
+		}
+		c.between.FilesKnown, c.between.FilesTruncated = true, counted.files >= filesPage
+		c.between.Files, c.between.Categories = counted.files, counted.categories()
+	}
+	for _, one := range page.Commits {
+		if fullSHA(one.SHA) && len(c.commits) < maxRange {
+			c.commits = append(c.commits, one)
 		}
 	}
-	out.More = max(total-int32(len(commits)), 0) //nolint:gosec // at most maxRange
-	return out, commits, err
+	c.between.More = max(c.total-int32(len(c.commits)), 0) //nolint:gosec // at most maxRange
+}
+
+// known reports whether the status is one that there is.
+func (c *comparison) known() bool {
+	switch c.between.Status {
+	case record.RangeIdentical, record.RangeAhead, record.RangeBehind, record.RangeDiverged:
+		return true
+	}
+	return false
+}
+
+// short reports whether the comparison can be used without the messages of its
+// commits: it is whole, and they all have details.
+func (c *comparison) short() bool {
+	return c.known() && c.between.More == 0 && len(c.commits) <= maxRangeDetails
+}
+
+func comparisonKey(r *repository, base, head string) string {
+	return r.name + "@" + base + "..." + head
 }
 
 var errStatus = errors.New("a comparison without a status that is known")

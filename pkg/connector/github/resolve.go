@@ -37,6 +37,8 @@ type history struct {
 	merged map[string][]int64
 	// onDefault are commits that were met on the default branch.
 	onDefault map[string]bool
+	// compared are commits that were compared for what a branch has since the last run.
+	compared map[string]*comparison
 	answers   map[record.HistoryQuestion]*answering
 	// unanswered counts the questions that a limit or a failure left open, by reason.
 	unanswered map[string]int
@@ -58,7 +60,7 @@ type answering struct {
 
 func newHistory() *history {
 	return &history{
-		repos: map[string]*opened{}, merged: map[string][]int64{}, onDefault: map[string]bool{},
+		repos: map[string]*opened{}, merged: map[string][]int64{}, onDefault: map[string]bool{}, compared: map[string]*comparison{},
 		answers: map[record.HistoryQuestion]*answering{}, unanswered: map[string]int{},
 	}
 }
@@ -80,6 +82,11 @@ func (c *collection) learn() *history {
 		}
 		if r.head != "" {
 			h.onDefault[r.name+"@"+r.head] = true
+		}
+		for _, b := range r.looked {
+			if b.since != nil {
+				h.compared[comparisonKey(r, b.before.SHA, b.at.SHA)] = b.since
+			}
 		}
 		for _, m := range r.pending {
 			if m.DefaultBranch {

@@ -194,6 +194,35 @@ func TestThePullRequestOfARebase(t *testing.T) {
 	}
 }
 
+// A rollout from the head of the last run to that of this one is what the branch was
+// compared for.
+func TestWhatABranchWasComparedForIsNotAskedAgain(t *testing.T) {
+	clone := standin.History(t, standin.Commit{Name: "root"}, standin.Commit{Name: "one"})
+	b := newBench(t, clone.Served("acme", "shop"), then())
+	first := b.collect(all())
+	clone.Add(standin.Commit{Name: "two", Parents: []string{"one"}, Committed: then().Add(time.Minute), Files: map[string]string{"db/migrations/2.sql": "select 2"}},
+		standin.Commit{Name: "three", Parents: []string{"two"}, Committed: then().Add(2 * time.Minute), Message: "feat: planted (#9)"})
+	b.server.Update("acme", "shop", func(*standin.Repository) {})
+	b.now = then().Add(10 * time.Minute)
+	second := b.collect(b.after(first, b.now))
+	q := []record.HistoryQuestion{between(clone.SHA("one"), clone.SHA("three"))}
+	b.server.Forget()
+	got, err := second.source.Resolve(t.Context(), q)
+	if err != nil || b.server.Count()["GET /repos/{owner}/{repo}/compare/{basehead}"] != 0 {
+		t.Errorf("%v %v", err, b.server.Count())
+	}
+	b.store = newShelf()
+	want, err := b.connect().Resolve(t.Context(), q)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" || len(got[0].Range.Commits) != 2 || b.server.Count()["GET /repos/{owner}/{repo}/compare/{basehead}"] != 1 {
+		t.Errorf("%v %s, %d commits, %v", err, diff, len(got[0].Range.Commits), b.server.Count())
+	}
+	// A long one is: its commits beyond the details have their messages.
+	long := comparison{begun: true, total: maxRangeDetails + 1, between: record.Range{Status: record.RangeAhead}, commits: make([]commitJSON, maxRangeDetails+1)}
+	if long.short() {
+		t.Error("messages of commits without details are not kept")
+	}
+}
+
 func TestALongRangeIsCut(t *testing.T) {
 	clone := standin.History(t, standin.Linear(400)...)
 	b := newBench(t, clone.Served("acme", "shop"), then())
