@@ -39,7 +39,7 @@ lint: ## run golangci-lint with .golangci.yml
 docs: ## generate what is generated: schemas, reference pages
 	go generate ./...
 
-check: ## what CI runs: docs are fresh, lint, fuzz, test
+check: ## what CI runs: docs are fresh, go.mod is tidy, lint, fuzz, test
 	@$(WORKBENCH) check
 
 release-check: ## check goreleaser.yaml with goreleaser itself (heavy to build, so apart)

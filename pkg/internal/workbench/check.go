@@ -21,6 +21,7 @@ func (b *bench) check(ctx context.Context) error {
 		do   func(context.Context) error
 	}{
 		{"docs are fresh", b.docsFresh},
+		{"go.mod is tidy", b.modTidy},
 		{"lint", func(ctx context.Context) error { return b.lint(ctx, nil) }},
 		{"fuzz", b.fuzz},
 		{"test", func(ctx context.Context) error { return b.test(ctx, nil) }},
@@ -71,6 +72,15 @@ func (b *bench) docsFresh(ctx context.Context) error {
 		return fmt.Errorf("generated files are stale; commit what \"make docs\" has just made: %s", strings.Join(slices.Compact(stale), ", "))
 	}
 	b.say("%d files, none changed by make docs", len(after))
+	return nil
+}
+
+// modTidy fails when go.mod or go.sum lack something that the program or a test
+// needs, or name what nothing needs, and prints what differs. It changes neither file.
+func (b *bench) modTidy(ctx context.Context) error {
+	if err := b.command(ctx, nil, "go", "mod", "tidy", "-diff"); err != nil {
+		return fmt.Errorf("go.mod or go.sum is not tidy; run \"go mod tidy\" and commit both: %w", err)
+	}
 	return nil
 }
 

@@ -52,3 +52,39 @@ func TestDocsFresh(t *testing.T) {
 		})
 	}
 }
+
+func TestModTidy(t *testing.T) {
+	for _, c := range []struct {
+		name, mod string
+		tidy      bool
+	}{
+		{"nothing is needed", "module planted.example.test/a\n\ngo 1.26\n", true},
+		{"what nothing needs", "module planted.example.test/a\n\ngo 1.26\n\nrequire planted.example.test/b v1.0.0\n\nreplace planted.example.test/b => ./b\n", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			root := t.TempDir()
+			if err := os.Mkdir(filepath.Join(root, "b"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			for name, text := range map[string]string{
+				"go.mod": c.mod, "a.go": "package a\n",
+				"b/go.mod": "module planted.example.test/b\n\ngo 1.26\n", "b/b.go": "package b\n",
+			} {
+				if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var said strings.Builder
+			b := &bench{root: root, stdout: &said, stderr: &said}
+			if err := b.modTidy(t.Context()); (err == nil) != c.tidy {
+				t.Errorf("modTidy: %v; %s", err, said.String())
+			}
+			if !c.tidy && !strings.Contains(said.String(), "-require planted.example.test/b") {
+				t.Errorf("it does not show what differs: %s", said.String())
+			}
+			if kept, err := os.ReadFile(filepath.Join(root, "go.mod")); err != nil || string(kept) != c.mod {
+				t.Errorf("go.mod is %q, %v", kept, err)
+			}
+		})
+	}
+}
