@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rcactl/rcactl/pkg/record"
 	standin "github.com/rcactl/rcactl/pkg/testbed/github"
 )
 
@@ -25,5 +26,20 @@ func TestWhatIsNamedMostIsFollowed(t *testing.T) {
 	}
 	if notes := strings.Join(g.result.Notes, "\n"); !strings.Contains(notes, "the 20 that are named most were read") {
 		t.Errorf("%q", notes)
+	}
+}
+
+// What a list of GitHub's hides is said in every run that reads it, and in no other.
+func TestWhatListsHideIsARoutineNote(t *testing.T) {
+	for stream, want := range map[string]string{
+		record.StreamDeployments: "more than 24 hours before the window may be missed when its status changes",
+		record.StreamReleases:    "behind 100 others of before the window, is missed",
+	} {
+		if got := strings.Join(routineNotes([]string{stream}), " "); !strings.Contains(got, want) {
+			t.Errorf("%s: %q", stream, got)
+		}
+		if got := strings.Join(routineNotes([]string{record.StreamCommits}), " "); strings.Contains(got, want) {
+			t.Errorf("not read, and %q", got)
+		}
 	}
 }

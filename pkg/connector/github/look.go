@@ -76,6 +76,12 @@ func routineNotes(streams []string) (notes []string) {
 	if has(record.StreamReleases) {
 		notes = append(notes, fmt.Sprintf("While nothing is pushed, commits, pull requests and releases are asked for every %v: a release of an old tag may be told that much later.", relook))
 	}
+	if has(record.StreamReleases) {
+		notes = append(notes, fmt.Sprintf("GitHub lists releases by the date of their commit: one of an old commit, behind %d others of before the window, is missed.", perPage))
+	}
+	if has(record.StreamDeployments) {
+		notes = append(notes, fmt.Sprintf("A deployment that was made more than %.0f hours before the window may be missed when its status changes in it.", deploymentsBack.Hours()))
+	}
 	if has(record.StreamWorkflowRuns) {
 		notes = append(notes, fmt.Sprintf("GitHub finds runs by when they were made: one that was made more than %v before the window, or run again after that, is not seen.", runsBack))
 	}
