@@ -39,7 +39,7 @@ type history struct {
 	onDefault map[string]bool
 	// compared are commits that were compared for what a branch has since the last run.
 	compared map[string]*comparison
-	answers   map[record.HistoryQuestion]*answering
+	answers  map[record.HistoryQuestion]*answering
 	// unanswered counts the questions that a limit or a failure left open, by reason.
 	unanswered map[string]int
 	asked      int
