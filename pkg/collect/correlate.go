@@ -25,7 +25,11 @@ type joined struct {
 	// questions counts what was asked of the history, unanswered what nobody could
 	// tell.
 	questions, unanswered int
-	notes                 []string
+	// asked says that no deployment waited without a source of history to ask; open are
+	// the ids of those of which another run may be told more.
+	asked bool
+	open  map[string]bool
+	notes []string
 }
 
 // share is what one source has of the events.
@@ -110,11 +114,13 @@ func (r *session) correlate(ctx context.Context) error {
 		in.Events = append(in.Events, h.events...)
 	}
 	if len(in.Events) == 0 {
+		r.joined.asked = true
 		return nil
 	}
 	history := r.history()
 	in.Asked = len(history.sources) > 0
 	out, ok := r.converse(ctx, &in, history)
+	r.joined.asked, r.joined.open = in.Asked && ok, map[string]bool{}
 	commits := r.normalizeCommits(out.Commits, history)
 	if ok && len(commits) > 0 {
 		// Once more: they then list the deployments that carried them.
@@ -125,6 +131,9 @@ func (r *session) correlate(ctx context.Context) error {
 	}
 	r.joined.notes = append(r.joined.notes, out.Notes...)
 	r.joined.questions, r.joined.unanswered = len(in.Answers), unanswered(in.Answers)
+	for _, id := range out.Unanswered {
+		r.joined.open[id] = true
+	}
 	history.close(ctx)
 	r.divide(out.Events, commits)
 	return nil
@@ -176,7 +185,7 @@ func (r *session) converse(ctx context.Context, in *correlate.Input, h *history)
 		if round > maxRounds { // questions that only lead to others
 			return out, true
 		}
-		in.Answers = append(in.Answers, nobody(open, fmt.Sprintf("it came up after %d rounds of questions", maxRounds))...)
+		in.Answers = append(in.Answers, nobody(open, fmt.Sprintf("it came up after %d rounds of questions", maxRounds), true)...)
 	}
 }
 
@@ -257,7 +266,7 @@ func (r *session) writeShare(w share, deployments bool) error {
 	if s.tallies.full != "" {
 		return nil
 	}
-	err := s.through.let(w.events, w.streams, func(i int, e evidence.Event) bool {
+	err := s.through.let(w, r.joined.open, func(i int, e evidence.Event) bool {
 		return e.ID != "" && (e.Deployment != nil) == deployments && (i < w.emitted || r.carriedNow(e))
 	})
 	s.tallies = s.through.close()
@@ -277,15 +286,16 @@ func (r *session) carriedNow(e evidence.Event) bool {
 
 // correlation is what the manifest says of it; nil when there was nothing to tie.
 func (r *session) correlation() *manifest.Correlation {
-	c := manifest.Correlation{
-		Questions: manifest.Number(r.joined.questions), Unanswered: manifest.Number(r.joined.unanswered), Notes: r.joined.notes,
-	}
+	c := manifest.Correlation{Questions: manifest.Number(r.joined.questions), Unanswered: manifest.Number(r.joined.unanswered)}
+	var ties correlate.Tally
 	for _, s := range r.sources {
 		c.Deployments += manifest.Number(s.tallies.kinds[evidence.KindDeployment])
 		c.High += manifest.Number(s.tallies.mapped[evidence.ConfidenceHigh])
 		c.Medium += manifest.Number(s.tallies.mapped[evidence.ConfidenceMedium])
 		c.Low += manifest.Number(s.tallies.mapped[evidence.ConfidenceLow])
+		ties.AddAll(s.tallies.ties)
 	}
+	c.Notes = slices.Concat(ties.Notes(r.joined.asked), r.joined.notes)
 	if c.Deployments == 0 && c.Questions == 0 && len(c.Notes) == 0 {
 		return nil
 	}

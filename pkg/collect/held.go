@@ -1,9 +1,12 @@
 package collect
 
 import (
+	"time"
+
 	"github.com/rcactl/rcactl/pkg/cursor"
 	"github.com/rcactl/rcactl/pkg/evidence"
 	"github.com/rcactl/rcactl/pkg/record"
+	"github.com/rcactl/rcactl/pkg/window"
 )
 
 // Bounds of what waits to be correlated, all sources together. What is beyond is
@@ -108,20 +111,65 @@ func (h *held) add(stream string, e evidence.Event, n news) {
 	}
 }
 
-// let writes those of the held events that are chosen, after they were correlated;
-// streams are those of the events. An error ends it: the run cannot be written, or
-// the limit is reached.
-func (s *sieve) let(events []evidence.Event, streams []string, chosen func(i int, e evidence.Event) bool) error {
+// isReopened reports whether an event from before the window is looked at again: a
+// deployment that an earlier run told.
+func (s *sieve) isReopened(stream string, e evidence.Event) bool {
+	again, ok := s.again[stream]
+	if !ok || e.Deployment == nil || e.Deployment.Environment != nil || !belongs(e.Span(), again) {
+		return false
+	}
+	_, told := s.last(s.foresee(e).id)
+	return told
+}
+
+// leaveOpen notes a deployment of which a source of history may tell another run more
+// than was told. What GitHub was told of has its commit without asking.
+func (s *sieve) leaveOpen(stream string, e evidence.Event) {
+	if e.Deployment.Environment != nil {
+		return
+	}
+	last, _ := s.last(s.foresee(e).tieID)
+	if depth := depthOf(last); isAnswered(last) && (depth == 0 || depth&1 == 1 || e.Deployment.From == nil) {
+		return // what was not answered would add nothing that is news
+	}
+	end := s.reach[stream].End
+	at := earliest(e.Span(), window.Window{Start: end.Add(-maxOpen), End: end})
+	if open := s.tallies.open[stream]; !at.IsZero() && (open.IsZero() || at.Before(open)) {
+		s.tallies.open[stream] = at
+	}
+}
+
+// earliest is when a fact first touches a window; zero when it does not.
+func earliest(s evidence.Span, w window.Window) (first time.Time) {
+	take := func(t time.Time) {
+		if w.Contains(t) && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	for _, t := range s.Instants {
+		take(t)
+	}
+	take(s.Since)
+	take(s.Until)
+	return first
+}
+
+// let writes those of the held events that are chosen, after they were correlated. An
+// error ends it: the run cannot be written, or the limit is reached.
+func (s *sieve) let(w share, unanswered map[string]bool, chosen func(i int, e evidence.Event) bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i := range events {
-		e := events[i]
+	for i := range w.events {
+		e := w.events[i]
 		if !chosen(i, e) {
 			continue
 		}
-		events[i] = evidence.Event{} // it need not stay in memory
-		if err := s.through(streams[i], e); err != nil {
+		w.events[i] = evidence.Event{} // it need not stay in memory
+		if err := s.through(w.streams[i], e); err != nil {
 			return err
+		}
+		if unanswered[e.ID] {
+			s.leaveOpen(w.streams[i], e)
 		}
 	}
 	return nil

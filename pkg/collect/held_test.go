@@ -62,7 +62,7 @@ func TestWhatCannotWaitIsWrittenAtOnce(t *testing.T) {
 			t.Errorf("%s: %d wait, %d early, %d written", name, len(s.held.events), s.tallies.early, written)
 		}
 		h := s.release()
-		if err := s.let(h.events, h.streams, func(int, evidence.Event) bool { return true }); err != nil || written != 10 || s.close().events != 10 {
+		if err := s.let(share{events: h.events, streams: h.streams}, nil, func(int, evidence.Event) bool { return true }); err != nil || written != 10 || s.close().events != 10 {
 			t.Errorf("%s: %d written, %v", name, written, err)
 		}
 	}
@@ -87,7 +87,7 @@ func TestWhatWaitsIsNotKnown(t *testing.T) {
 	if s.close(); s.emit(testCommit(2)) == nil {
 		t.Error("a closed sieve took a record")
 	}
-	if err := s.let(h.events, h.streams, func(int, evidence.Event) bool { return true }); err != nil || written != 1 {
+	if err := s.let(share{events: h.events, streams: h.streams}, nil, func(int, evidence.Event) bool { return true }); err != nil || written != 1 {
 		t.Errorf("%d written, %v", written, err)
 	}
 	again := testSieve(t, known{seen: s.tallies.found}, &written)
@@ -95,7 +95,7 @@ func TestWhatWaitsIsNotKnown(t *testing.T) {
 		t.Fatal(err)
 	}
 	h = again.release()
-	if err := again.let(h.events, h.streams, func(int, evidence.Event) bool { return true }); err != nil || written != 1 || again.tallies.repeated != 1 {
+	if err := again.let(share{events: h.events, streams: h.streams}, nil, func(int, evidence.Event) bool { return true }); err != nil || written != 1 || again.tallies.repeated != 1 {
 		t.Errorf("%d written, %d repeated, %v", written, again.tallies.repeated, err)
 	}
 }

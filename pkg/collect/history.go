@@ -26,17 +26,29 @@ type historian struct {
 	source   *source
 	resolver connector.RangeResolver
 	over     string // why
+	absent   bool   // it was over before it could be asked
 }
 
-// history finds the sources that can be asked.
+// history finds the sources that can be asked, and those that failed and could
+// otherwise.
 func (r *session) history() *history {
 	h := &history{by: map[string]*historian{}, grace: r.grace(), log: r.log}
 	for _, s := range r.sources {
 		if resolver, ok := s.connector.(connector.RangeResolver); ok {
 			h.sources = append(h.sources, &historian{source: s, resolver: resolver})
+		} else if s.err != nil && s.connector == nil && readsHistory(s.Config) {
+			h.sources = append(h.sources, &historian{source: s, over: message(s.err), absent: true})
 		}
 	}
 	return h
+}
+
+// readsHistory reports whether a config is that of a source of history, also when
+// there is no connector.
+func readsHistory(c connector.Config) bool {
+	_, follows := c.(connector.Follower)
+	_, names := c.(connector.RepositoryNamer)
+	return follows || names
 }
 
 // of is the source that told of a repository, or nil.
@@ -50,7 +62,7 @@ func (h *history) of(repository string) *source {
 // ask gives one answer a question. A source that cannot read a repository, or could
 // not be asked, leaves the question to the next one.
 func (h *history) ask(ctx context.Context, questions []record.HistoryQuestion) []record.HistoryAnswer {
-	answers := nobody(questions, noSource)
+	answers := nobody(questions, "there is no source of history to ask", true)
 	for _, who := range h.sources {
 		var open []record.HistoryQuestion
 		var at []int
@@ -78,22 +90,32 @@ func isAnswer(a record.HistoryAnswer) bool {
 }
 
 // better is what a further source adds to what is known. That one of them might know
-// it counts for more than that another may not read it, and any source's word for
-// more than that there was none to ask.
+// it counts for more than that another may not read it, and either for more than that
+// a source is not there for the repository.
 func better(was, now record.HistoryAnswer) record.HistoryAnswer {
-	if now.Finding == record.Unreadable && was.Finding == record.Unanswered && was.Reason != noSource {
+	rank := func(a record.HistoryAnswer) int {
+		switch {
+		case isAnswer(a):
+			return 3
+		case a.Finding == record.Unanswered && !a.Final:
+			return 2
+		case a.Finding == record.Unreadable:
+			return 1
+		}
+		return 0
+	}
+	if rank(now) < rank(was) {
 		return was
 	}
 	return now
 }
 
-const noSource = "there is no source of history to ask"
-
-// nobody answers questions that nobody was asked.
-func nobody(questions []record.HistoryQuestion, reason string) []record.HistoryAnswer {
+// nobody answers questions that nobody was asked; final says that it will be so in
+// another run.
+func nobody(questions []record.HistoryQuestion, reason string, final bool) []record.HistoryAnswer {
 	answers := make([]record.HistoryAnswer, len(questions))
 	for i, q := range questions {
-		answers[i] = record.HistoryAnswer{Question: q, Finding: record.Unanswered, Reason: reason}
+		answers[i] = record.HistoryAnswer{Question: q, Finding: record.Unanswered, Reason: reason, Final: final}
 	}
 	return answers
 }
@@ -101,7 +123,7 @@ func nobody(questions []record.HistoryQuestion, reason string) []record.HistoryA
 // ask gives one answer a question, whatever the source does.
 func (w *historian) ask(ctx context.Context, h *history, questions []record.HistoryQuestion) []record.HistoryAnswer {
 	if w.over != "" {
-		return nobody(questions, w.over)
+		return nobody(questions, w.over, false)
 	}
 	resolver := w.resolver // one that is left behind may still read it
 	got, err := isolate(ctx, h.grace, h.log, "resolve", func(ctx context.Context) ([]record.HistoryAnswer, error) {
@@ -116,7 +138,7 @@ func (w *historian) ask(ctx context.Context, h *history, questions []record.Hist
 	case len(got) != len(questions):
 		w.over = "a bug in the connector: it left out answers"
 	}
-	answers := nobody(questions, w.over)
+	answers := nobody(questions, w.over, false)
 	for i, a := range got[:min(len(got), len(questions))] {
 		if a.Question == questions[i] && a.Finding != "" {
 			answers[i] = a
@@ -138,6 +160,9 @@ func (h *history) close(ctx context.Context) {
 	defer stop()
 	for _, w := range h.sources {
 		s, resolver := w.source, w.resolver
+		if w.absent {
+			continue
+		}
 		if resolver == nil {
 			s.result.Notes = append(s.result.Notes, unlisted)
 			continue

@@ -23,6 +23,9 @@ const (
 	// in full for long, so that a grant which nobody gives does not make each
 	// run longer than the last.
 	maxCatchUp = 7 * 24 * time.Hour
+	// maxOpen bounds how far back deployments are looked at again of which a source of
+	// history could not be asked.
+	maxOpen = 24 * time.Hour
 	// clockSlack is how far a cursor may be ahead of our clock (it was set back a
 	// little) before that is an error.
 	clockSlack = 5 * time.Minute
@@ -84,6 +87,9 @@ func (m memory) checkTarget(is connector.Identity) error {
 type plan struct {
 	window  window.Window
 	streams map[string]window.Window
+	// own are the windows of those streams that are asked for more than what is new,
+	// without that: see reopen.
+	own map[string]window.Window
 	// fromCursor says that nobody named the window; incremental, beyond that,
 	// that there was a cursor to go on from.
 	fromCursor  bool
@@ -153,7 +159,7 @@ func present(o Options, end time.Time, asOf time.Time) (Options, time.Time) {
 // it; else each stream goes on from where it was last answered in full.
 func planFor(o Options, end time.Time, caps connector.Capabilities, m memory, is connector.Identity) (plan, error) {
 	o, end = present(o, end, is.AsOf)
-	p := plan{streams: map[string]window.Window{}}
+	p := plan{streams: map[string]window.Window{}, own: map[string]window.Window{}}
 	p.offset = noticeable(is.Skew)
 	if o.Window != nil {
 		p.window = *o.Window
@@ -172,6 +178,7 @@ func planFor(o Options, end time.Time, caps connector.Capabilities, m memory, is
 		if note != "" {
 			p.notes = append(p.notes, note)
 		}
+		w = p.reopen(s, w, m)
 		p.streams[s.Name] = w
 		if w.Start.Before(p.window.Start) {
 			p.window.Start = w.Start
@@ -210,6 +217,27 @@ func fromCursor(s connector.Stream, end, first time.Time, m memory, recorded boo
 	return w, note, nil
 }
 
+// reopen widens the window of a stream to the deployments that an earlier run told
+// while a source of history could not be asked.
+func (p *plan) reopen(s connector.Stream, w window.Window, m memory) window.Window {
+	open := m.file.Open[s.Name]
+	if open.IsZero() {
+		return w
+	}
+	if oldest := w.End.Add(-maxOpen); open.Before(oldest) {
+		p.notes = append(p.notes, fmt.Sprintf("no source of history answered for %d hours: the deployments of %s from before %s stay as they were told",
+			int(maxOpen.Hours()), s.Name, oldest.Format(time.RFC3339)))
+		open = oldest
+	}
+	if !open.Before(w.Start) {
+		return w
+	}
+	p.notes = append(p.notes, fmt.Sprintf("%s goes back to %s: what no source of history could tell an earlier run of deployments is asked for again",
+		s.Name, open.Format(time.RFC3339)))
+	p.own[s.Name] = w
+	return window.Window{Start: open.UTC(), End: w.End}
+}
+
 // request says it to the connector, in the time of the source's clock.
 func (p plan) request(scope connector.Scope, state []byte) connector.Request {
 	req := connector.Request{Window: p.window.In(p.offset), Incremental: p.incremental, Scope: scope, State: state}
@@ -227,11 +255,21 @@ func (p plan) request(scope connector.Scope, state []byte) connector.Request {
 // reach is the window, in the source's time, to which a fact of a stream must
 // belong. An incremental run looks back for late data.
 func (p plan) reach(s connector.Stream) window.Window {
-	w := p.streams[s.Name].In(p.offset)
+	w, ok := p.own[s.Name]
+	if !ok {
+		w = p.streams[s.Name]
+	}
+	w = w.In(p.offset)
 	if p.incremental {
 		w = w.Back(s.Overlap)
 	}
 	return w
+}
+
+// again is the window, likewise, to which a deployment must belong that is looked at
+// again.
+func (p plan) again(s connector.Stream) window.Window {
+	return p.streams[s.Name].In(p.offset).Back(max(s.Overlap, skewThreshold))
 }
 
 // next says where each stream's next window starts; whole is false when a
@@ -255,6 +293,32 @@ func (m memory) next(p plan, coverage []connector.Coverage) (streams map[string]
 		}
 	}
 	return streams, whole
+}
+
+// open says from when on deployments of a stream are to be looked at again: those of
+// which this run could not ask, and, where it did not see all of them or nobody was
+// there to ask, those from before.
+func (m memory) open(p plan, coverage []connector.Coverage, found map[string]time.Time, asked bool) map[string]time.Time {
+	var open map[string]time.Time
+	for _, c := range coverage {
+		at := found[c.Stream].Add(-p.offset)
+		if found[c.Stream].IsZero() {
+			at = time.Time{}
+		}
+		before := m.file.Open[c.Stream]
+		kept := (!asked || !leavesNothing(c)) && before.After(p.streams[c.Stream].End.Add(-maxOpen))
+		if kept && (at.IsZero() || before.Before(at)) {
+			at = before
+		}
+		if at.IsZero() {
+			continue
+		}
+		if open == nil {
+			open = map[string]time.Time{}
+		}
+		open[c.Stream] = at.UTC()
+	}
+	return open
 }
 
 // leavesNothing reports whether asking again for the same window would give

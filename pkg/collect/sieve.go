@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/rcactl/rcactl/pkg/connector"
+	"github.com/rcactl/rcactl/pkg/correlate"
 	"github.com/rcactl/rcactl/pkg/cursor"
 	"github.com/rcactl/rcactl/pkg/evidence"
 	"github.com/rcactl/rcactl/pkg/normalize"
@@ -26,8 +28,10 @@ var errFull = errors.New("the limit of this source is reached")
 // called by a connector that was left behind; once closed it lets nothing
 // through, and what it counted stays as it is.
 type sieve struct {
-	source  string
-	reach   map[string]window.Window
+	source string
+	reach  map[string]window.Window
+	// again are the wider windows to which a deployment that was told may belong.
+	again   map[string]window.Window
 	redact  *redact.Redactor
 	known   known
 	limits  Limits
@@ -63,6 +67,10 @@ type tallies struct {
 	full     string // the stream at which the limit was reached
 	early    int    // written before they could be correlated, for want of room
 	mapped   map[evidence.Confidence]int
+	ties     correlate.Tally // of what was written
+	// open is for each stream the time of the earliest deployment of which another run
+	// may be told more, in the time of the source.
+	open map[string]time.Time
 	// named counts how often the records of workloads name a repository.
 	named map[string]int
 }
@@ -71,7 +79,7 @@ type tallies struct {
 func (s *sieve) open() *sieve {
 	s.tallies = tallies{
 		found: &cursor.Seen{}, told: &cursor.Told{}, records: map[string]int{}, dropped: map[string]int{}, kinds: map[evidence.Kind]int{},
-		mapped: map[evidence.Confidence]int{}, named: map[string]int{},
+		mapped: map[evidence.Confidence]int{}, named: map[string]int{}, open: map[string]time.Time{},
 	}
 	s.held.met = map[cursor.Hash]bool{}
 	return s
@@ -106,7 +114,7 @@ func (s *sieve) emit(r record.Record) error {
 		return nil
 	}
 	for _, e := range events {
-		if !belongs(e.Span(), reach) {
+		if !belongs(e.Span(), reach) && !s.isReopened(stream, e) {
 			continue
 		}
 		if err := s.take(stream, e); err != nil {
@@ -161,6 +169,7 @@ func (s *sieve) pass(stream string, r redact.Redacted) error {
 	s.tallies.kinds[r.Kind()]++
 	if d := r.Event().Deployment; d != nil && d.Mapping != nil {
 		s.tallies.mapped[d.Mapping.Confidence]++
+		s.tallies.ties.Add(d)
 	}
 	return nil
 }

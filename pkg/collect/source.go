@@ -103,7 +103,7 @@ func (s *source) collect(ctx context.Context, a asking) error {
 	s.plan = p
 	s.logPlan(a.log)
 	through := (&sieve{
-		source: s.Name, reach: s.reach(), redact: a.options.Redactor, limits: a.options.Limits, log: a.log, room: a.room, toldNow: a.toldNow,
+		source: s.Name, reach: s.reach(), again: s.again(), redact: a.options.Redactor, limits: a.options.Limits, log: a.log, room: a.room, toldNow: a.toldNow,
 		write: func(r redact.Redacted) error { return a.write(s.Name, r) },
 	}).open()
 	s.through = through
@@ -163,6 +163,17 @@ func (s *source) reach() map[string]window.Window {
 		reach[stream.Name] = s.plan.reach(stream)
 	}
 	return reach
+}
+
+// again are the windows of streams whose deployments are looked at again.
+func (s *source) again() map[string]window.Window {
+	again := map[string]window.Window{}
+	for _, stream := range s.caps.Streams {
+		if _, ok := s.plan.own[stream.Name]; ok {
+			again[stream.Name] = s.plan.again(stream)
+		}
+	}
+	return again
 }
 
 // settle decides how the source ended, from what it said and from what was

@@ -203,7 +203,7 @@ func (r *session) stageCursors(context.Context) error {
 		if s.Skip != "" || s.Narrowed || s.status == connector.Failed && s.tallies.found.Len() == 0 {
 			continue
 		}
-		file, note := s.next(r.id, r.until)
+		file, note := s.next(r.id, r.until, r.joined.asked)
 		if note != "" {
 			s.notes = append(s.notes, note)
 		}
@@ -224,8 +224,9 @@ func (r *session) stageCursors(context.Context) error {
 // that was narrowed to some services must not pass over the others.
 func (r *session) movesCursors() bool { return r.Window == nil && len(r.Scope.Services) == 0 }
 
-// next is the cursor after the run.
-func (s *source) next(runID string, now time.Time) (file cursor.File, note string) {
+// next is the cursor after the run; asked says whether there was a source of history
+// to ask.
+func (s *source) next(runID string, now time.Time, asked bool) (file cursor.File, note string) {
 	streams, whole := s.memory.next(s.plan, s.coverage)
 	seen := s.tallies.found
 	if !whole {
@@ -238,7 +239,7 @@ func (s *source) next(runID string, now time.Time) (file cursor.File, note strin
 	}
 	file = cursor.File{
 		Connector: s.Name, Type: s.Type, Target: s.identity.Target, Aliases: s.identity.Aliases, ConfigDigest: s.ConfigDigest,
-		Streams: streams, Seen: seen, Told: s.memory.file.Told.Followed(s.tallies.told, cursor.MaxTold), State: s.memory.file.State, Run: runID, WrittenAt: now,
+		Streams: streams, Open: s.memory.open(s.plan, s.coverage, s.tallies.open, asked), Seen: seen, Told: s.memory.file.Told.Followed(s.tallies.told, cursor.MaxTold), State: s.memory.file.State, Run: runID, WrittenAt: now,
 	}
 	if s.clean {
 		file.State = s.result.State

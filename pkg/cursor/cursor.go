@@ -58,6 +58,10 @@ type File struct {
 	// Told remembers for longer what was told of facts that may come again in a
 	// poorer form.
 	Told *Told `json:"told,omitempty"`
+	// Open holds for each stream from when on deployments were told of which a source
+	// of history could not be asked: the next run looks at them again. It is left out
+	// when there are none, so that an rcactl which does not know it reads the file.
+	Open map[string]time.Time `json:"open,omitempty"`
 	// State is the connector's own; nobody else reads it.
 	State []byte `json:"state,omitempty"`
 	// Run is the id of the run that wrote the cursor, WrittenAt when.

@@ -24,6 +24,7 @@ func sample() cursor.File {
 	return cursor.File{
 		Connector: "postgres/orders", Type: "postgres", Target: "system 7", Aliases: []string{"db.example"}, ConfigDigest: "ab",
 		Streams: map[string]time.Time{"locks": time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)},
+		Open:    map[string]time.Time{"locks": time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)},
 		Seen:    seen, Told: told, State: []byte(`{"a":1}`), Run: "000001-x", WrittenAt: time.Date(2026, 1, 2, 3, 4, 6, 0, time.UTC),
 	}
 }
