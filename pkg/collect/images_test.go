@@ -97,7 +97,7 @@ func TestImagesTellTheCommit(t *testing.T) {
 	if got := requests[0].Scope.Repositories; !slices.Equal(got, []string{shopRepository}) {
 		t.Errorf("followed %v", got)
 	}
-	if got := tied(t, out.Dir); !slices.Contains(got, "cart high ahead") {
+	if got := tied(t, out.Dir); !slices.Contains(got, "cart medium ahead") {
 		t.Errorf("got %v", got)
 	}
 	src := sourceOf(t, out, "images")
@@ -116,7 +116,7 @@ func TestImagesTellTheCommit(t *testing.T) {
 	}
 	// And when nobody is to be asked, the source is not there.
 	o.Redactor, o.Images.Off = h.options().Redactor, true
-	if p := h.run(o).Statement.Predicate; len(p.Sources) != 2 || p.Correlation.High != 0 {
+	if p := h.run(o).Statement.Predicate; len(p.Sources) != 2 || p.Correlation.Medium != 0 {
 		t.Errorf("%+v", p)
 	}
 }
