@@ -18,6 +18,7 @@ import (
 type laptop struct {
 	home string
 	env  map[string]string
+	now  func() time.Time // nil: it is what it is
 }
 
 func newLaptop(t *testing.T, kubeconfig string) *laptop {
@@ -37,10 +38,14 @@ type answer struct {
 func (l *laptop) rcactl(t *testing.T, args ...string) answer {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
+	now := time.Now
+	if l.now != nil {
+		now = l.now
+	}
 	code := Main(t.Context(), args, System{
 		Stdout: &stdout, Stderr: &stderr,
 		LookupEnv: func(name string) (string, bool) { v, ok := l.env[name]; return v, ok },
-		Now:       time.Now, Rand: rand.Reader,
+		Now:       now, Rand: rand.Reader,
 		Dir: l.home, HomeDir: l.home, UserConfigDir: filepath.Join(l.home, ".config"),
 		Build: Build{Version: "test", Commit: "unknown", Go: "go"},
 	})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"io/fs"
@@ -11,6 +12,8 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,6 +24,8 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/registry"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/rcactl/rcactl/pkg/evidence"
 	"github.com/rcactl/rcactl/pkg/testbed/github"
@@ -97,7 +102,7 @@ type shop struct {
 	plain, foreign string // without, and with those of another repository
 }
 
-func newShop(t *testing.T) *shop {
+func newShop(t *testing.T, more ...github.Option) *shop {
 	t.Helper()
 	s := &shop{cluster: newCluster(t), clone: newClone(t), asked: &atomic.Int64{}}
 	r := s.clone
@@ -111,7 +116,8 @@ func newShop(t *testing.T) *shop {
 	r.git(t, "merge", "--quiet", "--no-ff", "--message", "Merge pull request #12 from acme/planted-branch\n\nPLANTED-7f3a", "planted-branch")
 	s.now = r.commit(t, "checkout/retry.go", "chore: PLANTED-7f3a (#13)")
 
-	s.github = github.New(t, github.Repository{Dir: r.dir, Owner: "acme", Name: "shop"}, github.WithToken(plantedToken, github.Access{Login: "planted-login"}))
+	more = append(more, github.WithToken(plantedToken, github.Access{Login: "planted-login"}))
+	s.github = github.New(t, github.Repository{Dir: r.dir, Owner: "acme", Name: "shop"}, more...)
 	serve := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
 	images := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.asked.Add(1)
@@ -398,6 +404,101 @@ func TestWithoutGitHubAMappingSaysThatNobodyVerifiedIt(t *testing.T) {
 		t.Errorf("nobody was asked (%d, %d), and the mapping is %+v", s.asked.Load(), len(s.github.Requests()), d.Mapping)
 	}
 	s.nothingPlanted(t, a.stderr)
+}
+
+// sameClock gives a kubeconfig of an API server whose clock is the one of a test.
+func sameClock(t *testing.T, kubeconfig string, now func() time.Time) string {
+	t.Helper()
+	config, err := clientcmd.LoadFromFile(kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range config.Clusters {
+		to, err := url.Parse(c.Server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		transport, err := rest.TransportFor(&rest.Config{TLSClientConfig: rest.TLSClientConfig{
+			CAData: c.CertificateAuthorityData, CAFile: c.CertificateAuthority, NextProtos: []string{"http/1.1"},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		proxy := httptest.NewTLSServer(&httputil.ReverseProxy{
+			Transport: transport,
+			Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(to) },
+			ModifyResponse: func(r *http.Response) error {
+				r.Header.Set("Date", now().UTC().Format(http.TimeFormat))
+				return nil
+			},
+		})
+		t.Cleanup(proxy.Close)
+		c.Server, c.CertificateAuthority = proxy.URL, ""
+		c.CertificateAuthorityData = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: proxy.Certificate().Raw})
+	}
+	file := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := clientcmd.WriteToFile(*config, file); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// GitHub is down when a rollout is told. When it is back, hours later, what lies
+// between the commits is told too, once.
+func TestWhatGitHubCouldNotSayIsToldWhenItIsBack(t *testing.T) {
+	var later atomic.Int64
+	now := func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+	s := newShop(t, github.WithNow(now))
+	s.laptop.now, s.laptop.env["KUBECONFIG"] = now, sameClock(t, s.laptop.env["KUBECONFIG"], now)
+	s.play(t)
+	s.github.Fail(github.Fault{Effect: github.Respond(http.StatusServiceUnavailable, "PLANTED-7f3a")})
+	said := ""
+	for range 2 {
+		dir, a := s.collect(t, exitPartial)
+		said += a.stderr
+		changes := deployments(evidenceIn(t, dir), "checkout")
+		if again := later.Load() > 0; again && len(changes) > 0 || !again && len(changes) != 3 {
+			t.Fatalf("GitHub is down, %v later, and %d changes are told", time.Duration(later.Load()), len(changes))
+		}
+		for _, e := range changes {
+			if d := e.Deployment; !slices.Contains(reasons(d.Mapping), "not_verified") || d.ChangeRange != nil && d.ChangeRange.Status != "unknown" {
+				t.Errorf("GitHub is down, and %s is tied by %+v, the range %+v", d.Change, d.Mapping, d.ChangeRange)
+			}
+		}
+		later.Add(int64(2 * time.Hour))
+	}
+
+	s.github.Recover()
+	dir, a := s.collect(t, exitComplete)
+	said += a.stderr
+	events := evidenceIn(t, dir)
+	changes := deployments(events, "checkout")
+	if len(changes) != 3 {
+		t.Fatalf("GitHub is back, and %d changes are told, want 3", len(changes))
+	}
+	between := s.clone.between(t, s.before, s.now)
+	for i, ahead := range []int32{0, 4, 0} {
+		d := changes[i].Deployment
+		if d.Mapping.Confidence != evidence.ConfidenceHigh || i > 0 && (d.ChangeRange == nil || d.ChangeRange.Ahead != ahead || !slices.Equal(d.ChangeRange.PullRequests, []int64{12, 13})) {
+			t.Errorf("%s: %+v, range %+v", d.Change, d.Mapping, d.ChangeRange)
+		}
+	}
+	s.carried(t, events, changes, between)
+	for _, e := range events {
+		if e.Deployment == nil && e.Source.Connector == "kubernetes" {
+			t.Errorf("told again: %s", e.Summary)
+		}
+	}
+	if text := string(read(t, filepath.Join(dir, "manifest.json"))); !strings.Contains(text, "workloads goes back to") {
+		t.Errorf("the manifest does not say why the window begins earlier:\n%s", text)
+	}
+
+	later.Add(int64(2 * time.Hour))
+	dir, a = s.collect(t, exitComplete)
+	if got := evidenceIn(t, dir); len(got) != 0 {
+		t.Errorf("nothing changed, and %d events are told, such as %s", len(got), got[0].Summary)
+	}
+	s.nothingPlanted(t, said+a.stderr)
 }
 
 // A cluster and a registry are enough for a commit, though nobody says that it
