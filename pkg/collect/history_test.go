@@ -283,11 +283,37 @@ func TestATieIsToldAgainWhenItIsDeeper(t *testing.T) {
 			t.Errorf("run %d: %d commits", i, commits)
 		}
 	}
-	// And a change of its status is told as ever.
+	// And a change of its status is told as ever, and again when more is known.
 	w.Rollout = record.Rollout{State: record.RolloutFailed, Updated: h.now}
-	h.now = h.now.Add(time.Minute)
-	if got := tied(t, h.run(h.options(shelfSource(w), scribeSource("scribe", scribe{resolve: down}))).Dir); len(got) != 1 {
-		t.Errorf("the rollout failed: %v", got)
+	for i, step := range []struct {
+		resolve resolve
+		want    []string
+	}{{down, []string{"cart medium unknown"}}, {down, nil}, {nil, []string{"cart medium ahead"}}, {nil, nil}} {
+		h.now = h.now.Add(time.Hour)
+		got := tied(t, h.run(h.options(shelfSource(w), scribeSource("scribe", scribe{head: 9, repository: shopRepository, resolve: step.resolve}))).Dir)
+		if !slices.Equal(got, step.want) {
+			t.Errorf("the rollout failed, run %d: %v, want %v", i, got, step.want)
+		}
+	}
+}
+
+// What history said of a commit is not taken back by a run that could not ask it, and
+// is corrected when it says something else.
+func TestWhatHistorySaidCountsMoreThanWhatNobodyVerified(t *testing.T) {
+	h := newHouse(t)
+	silent, missing := finding(record.Unanswered, false), finding(record.NotFound, false)
+	for i, step := range []struct {
+		resolve resolve
+		want    []string
+	}{
+		{silent, []string{"cart medium unknown"}}, {missing, []string{"cart low"}}, {silent, nil}, {finding(record.Unreadable, false), nil},
+		{missing, nil}, {nil, []string{"cart medium ahead"}}, {silent, nil},
+	} {
+		h.now = start().Add(time.Duration(35+i) * time.Minute)
+		got := tied(t, h.run(h.options(shelfSource(rollout("cart", 30, 2, 5)), scribeSource("scribe", scribe{head: 9, repository: shopRepository, resolve: step.resolve}))).Dir)
+		if !slices.Equal(got, step.want) {
+			t.Errorf("run %d: %v, want %v", i, got, step.want)
+		}
 	}
 }
 

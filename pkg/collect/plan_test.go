@@ -11,6 +11,7 @@ import (
 	"github.com/rcactl/rcactl/pkg/connector/connectortest"
 	"github.com/rcactl/rcactl/pkg/cursor"
 	"github.com/rcactl/rcactl/pkg/evidence"
+	"github.com/rcactl/rcactl/pkg/record"
 	"github.com/rcactl/rcactl/pkg/redact"
 	"github.com/rcactl/rcactl/pkg/window"
 )
@@ -102,6 +103,99 @@ func TestACursorIsMovedOnlyWhenNothingIsLeft(t *testing.T) {
 			streams, whole := m.next(p, []connector.Coverage{tt.c})
 			if whole != tt.want || !streams["s"].Equal(want) {
 				t.Errorf("%s, known %v: %v, whole %v; want %v", tt.name, known, streams["s"], whole, want)
+			}
+		}
+	}
+}
+
+func TestAStreamGoesBackToWhatIsOpen(t *testing.T) {
+	const overlap = time.Minute
+	ago := func(d time.Duration) time.Time { return noon().Add(-d) }
+	for _, tt := range []struct {
+		name        string
+		open, start time.Time
+		note        string
+	}{
+		{"nothing is open", time.Time{}, ago(5 * time.Minute), ""},
+		{"within the window", ago(4 * time.Minute), ago(5 * time.Minute), ""},
+		{"before it", ago(3 * time.Hour), ago(3 * time.Hour), "goes back to 2026-03-01T09:00:00Z"},
+		{"too long ago", ago(30 * time.Hour), ago(24 * time.Hour), "stay as they were told"},
+	} {
+		m := memory{known: true, file: cursor.File{
+			Streams: map[string]time.Time{"s": ago(5 * time.Minute), "other": ago(5 * time.Minute)}, Open: map[string]time.Time{"s": tt.open},
+		}}
+		caps := connector.Capabilities{Streams: []connector.Stream{{Name: "s", Overlap: overlap}, {Name: "other", Overlap: overlap}}}
+		skew := connector.Identity{Skew: connector.Skew{Measured: true, Offset: 10 * time.Second}}
+		p, err := planFor(Options{Since: 5 * time.Minute}, noon(), caps, m, skew)
+		if err != nil {
+			t.Fatal(err)
+		}
+		own, wide := window.Window{Start: ago(5 * time.Minute), End: noon()}, window.Window{Start: tt.start, End: noon()}
+		if p.streams["s"] != wide || p.asked("s") != wide || p.streams["other"] != own || p.window != wide {
+			t.Errorf("%s: %v of %v", tt.name, p.streams, p.window)
+		}
+		req := p.request(connector.Scope{}, nil)
+		if req.WindowOf("s") != wide.In(p.offset) || req.WindowOf("other") != own.In(p.offset) {
+			t.Errorf("%s: asked for %v", tt.name, req)
+		}
+		// What is new is what it would be without.
+		if got := p.reach(caps.Streams[0]); got != own.In(p.offset).Back(overlap) {
+			t.Errorf("%s: reach %v", tt.name, got)
+		}
+		if _, ok := p.own["s"]; ok != (wide != own) || ok && p.again(caps.Streams[0]) != wide.In(p.offset).Back(overlap) {
+			t.Errorf("%s: again %v", tt.name, p.again(caps.Streams[0]))
+		}
+		if got := strings.Join(p.notes, " "); !strings.Contains(got, tt.note) || (tt.note == "") != (got == "") {
+			t.Errorf("%s: notes %q", tt.name, got)
+		}
+	}
+}
+
+func TestWhatStaysOpen(t *testing.T) {
+	ago := func(d time.Duration) time.Time { return noon().Add(-d) }
+	p := plan{offset: 10 * time.Second, streams: map[string]window.Window{"s": {Start: ago(time.Hour), End: noon()}}}
+	whole := connector.Coverage{Stream: "s", Status: connector.Complete}
+	failed := connector.Coverage{Stream: "s", Status: connector.Failed}
+	for _, tt := range []struct {
+		name                string
+		before, found, want time.Time
+		coverage            connector.Coverage
+		asked               bool
+	}{
+		{"nothing", time.Time{}, time.Time{}, time.Time{}, whole, true},
+		{"found", time.Time{}, ago(time.Hour), ago(time.Hour + p.offset), whole, true},
+		{"found, and more was", ago(2 * time.Hour), ago(time.Hour), ago(time.Hour + p.offset), whole, true},
+		{"all is answered", ago(2 * time.Hour), time.Time{}, time.Time{}, whole, true},
+		{"not seen", ago(2 * time.Hour), time.Time{}, ago(2 * time.Hour), failed, true},
+		{"not all was seen", ago(2 * time.Hour), ago(time.Hour), ago(2 * time.Hour), failed, true},
+		{"nobody was asked", ago(2 * time.Hour), time.Time{}, ago(2 * time.Hour), whole, false},
+		{"given up", ago(25 * time.Hour), time.Time{}, time.Time{}, failed, false},
+	} {
+		m := memory{file: cursor.File{Open: map[string]time.Time{"s": tt.before}}}
+		found := map[string]time.Time{}
+		if !tt.found.IsZero() {
+			found["s"] = tt.found
+		}
+		got := m.open(p, []connector.Coverage{tt.coverage}, found, tt.asked)
+		if !got["s"].Equal(tt.want) || tt.want.IsZero() && got != nil {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// What a source says that may know counts more than what one says that may not read,
+// and that more than what one says that is not there for it.
+func TestWhichAnswerCounts(t *testing.T) {
+	answer := func(f record.Finding, final bool) record.HistoryAnswer {
+		return record.HistoryAnswer{Finding: f, Final: final}
+	}
+	ranked := []record.HistoryAnswer{
+		answer(record.Unanswered, true), answer(record.Unreadable, false), answer(record.Unanswered, false), answer(record.NotFound, false),
+	}
+	for i, a := range ranked {
+		for _, b := range ranked[:i] {
+			if better(a, b).Finding != a.Finding || better(b, a).Finding != a.Finding || better(a, b).Final != a.Final || better(b, a).Final != a.Final {
+				t.Errorf("%+v does not count more than %+v", a, b)
 			}
 		}
 	}

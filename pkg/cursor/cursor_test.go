@@ -97,6 +97,22 @@ func TestDamageIsNeverASilentRestart(t *testing.T) {
 	check("trailing", append(bytes.Clone(good), "{}"...))
 }
 
+// An rcactl that does not know what is open reads a cursor where nothing is.
+func TestNothingOpenIsNotWritten(t *testing.T) {
+	store := cursor.Store{Dir: t.TempDir()}
+	f := sample()
+	for _, f.Open = range []map[string]time.Time{nil, {}} {
+		commit(t, store, f)
+		text, err := os.ReadFile(store.Path(f.Connector))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(text, []byte(`"open"`)) {
+			t.Errorf("written: %s", text)
+		}
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	tests := []struct {
 		name, content, want string
