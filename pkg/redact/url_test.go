@@ -22,7 +22,7 @@ func TestURLPasswordIsThePattern(t *testing.T) {
 	pieces := []string{"a", "Z9", "://", ":", "@", "/", " ", "\"", "\\", "pass", "$X", "[secret]", "+", "-", ".", "1", "é", "\n"}
 	random := rand.New(rand.NewPCG(1, 2))
 	found := 0
-	for range 300_000 {
+	for range 50_000 {
 		var b strings.Builder
 		for _, then := range []string{"://", ":", "@", ""} {
 			for range random.IntN(4) {
