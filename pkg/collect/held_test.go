@@ -239,3 +239,45 @@ func TestWhichTieIsNews(t *testing.T) {
 		s.remember(step.n, !got)
 	}
 }
+
+// A deployment is looked at again from the earliest of its times that is not too long
+// ago, unless nothing more could be told of it.
+func TestFromWhenOnADeploymentIsOpen(t *testing.T) {
+	at := func(minute int) *time.Time {
+		t := time.Date(2026, 3, 1, 12, minute, 0, 0, time.UTC)
+		return &t
+	}
+	answered := []evidence.Reason{{Code: evidence.ReasonCommitExists}}
+	for name, tt := range map[string]struct {
+		change func(*evidence.Event)
+		want   *time.Time
+	}{
+		"not verified":    {func(*evidence.Event) {}, at(10)},
+		"begun long ago":  {func(e *evidence.Event) { e.Time = at(10).Add(-48 * time.Hour) }, at(20)},
+		"all of long ago": {func(e *evidence.Event) { e.Time, e.Deployment.Finished = at(10).Add(-48*time.Hour), nil }, nil},
+		"between two": {func(e *evidence.Event) {
+			e.Time, e.Deployment.Finished, e.Deployment.NotBefore, e.Deployment.NotAfter = *at(90), nil, at(15), at(90)
+		}, at(15)},
+		"no range":         {func(e *evidence.Event) { e.Deployment.Mapping.Reasons = answered }, at(10)},
+		"no range to come": {func(e *evidence.Event) { e.Deployment.Mapping.Reasons, e.Deployment.From = answered, nil }, nil},
+		"a range": {func(e *evidence.Event) {
+			e.Deployment.Mapping.Reasons, e.Deployment.ChangeRange = answered, &evidence.ChangeRange{Status: "ahead"}
+		}, nil},
+		"no such commit": {func(e *evidence.Event) {
+			e.Deployment.Mapping = &evidence.Mapping{Confidence: evidence.ConfidenceLow, Reasons: []evidence.Reason{{Code: evidence.ReasonCommitNotFound}}}
+		}, nil},
+		"of GitHub": {func(e *evidence.Event) { e.Deployment.Environment = &evidence.Environment{} }, nil},
+	} {
+		written := 0
+		s := testSieve(t, known{}, &written)
+		e := evidence.Event{ID: "ev1:a", Kind: evidence.KindDeployment, Time: *at(10), Deployment: &evidence.Deployment{
+			Status: evidence.StatusComplete, Finished: at(20), From: &evidence.Template{}, Revision: "a", Mapping: &evidence.Mapping{Confidence: evidence.ConfidenceMedium},
+		}}
+		tt.change(&e)
+		s.remember(s.foresee(e), true)
+		s.leaveOpen(record.StreamCommits, e)
+		if got := s.tallies.open[record.StreamCommits]; tt.want == nil && !got.IsZero() || tt.want != nil && !got.Equal(*tt.want) {
+			t.Errorf("%s: open from %v on, want %v", name, got, tt.want)
+		}
+	}
+}

@@ -284,8 +284,54 @@ func TestQuestionsAreBoundedAndForTheNewest(t *testing.T) {
 	for _, q := range out.Questions {
 		in.Answers = append(in.Answers, record.HistoryAnswer{Question: q, Finding: record.Unanswered})
 	}
-	if again := correlate.Correlate(in); len(again.Questions) > 0 {
+	again := correlate.Correlate(in)
+	if len(again.Questions) > 0 {
 		t.Errorf("%d more are put", len(again.Questions))
+	}
+	if len(again.Unanswered) != 2_100 {
+		t.Errorf("of %d deployments another run may know more", len(again.Unanswered))
+	}
+	for i := range in.Answers {
+		in.Answers[i].Finding = record.NotFound
+	}
+	// Those that there was no room for.
+	if again := correlate.Correlate(in); len(again.Unanswered) != 100 || !slices.Contains(again.Unanswered, id("rollout", 99)) {
+		t.Errorf("of %d deployments another run may know more", len(again.Unanswered))
+	}
+}
+
+func TestOfWhatAnotherRunMayKnowMore(t *testing.T) {
+	short := func(e *evidence.Event) { e.Deployment.To.Images[0].Image = image + ":" + sha(2)[:8] }
+	for name, c := range map[string]struct {
+		in    correlate.Input
+		which func(q record.HistoryQuestion) bool // what is not answered
+		may   bool
+	}{
+		"all is answered":  {correlate.Input{Events: events(event(nil)), Images: both(1, 4)}, func(record.HistoryQuestion) bool { return false }, false},
+		"the commit":       {correlate.Input{Events: events(event(nil)), Images: both(1, 4)}, func(q record.HistoryQuestion) bool { return q.Revision == sha(4) }, true},
+		"the one before":   {correlate.Input{Events: events(event(nil)), Images: both(1, 4)}, func(q record.HistoryQuestion) bool { return q.Revision == sha(1) }, true},
+		"the range":        {correlate.Input{Events: events(event(nil)), Images: both(1, 4)}, func(q record.HistoryQuestion) bool { return q.Base != "" }, true},
+		"the beginning":    {correlate.Input{Events: events(event(short)), Images: unlabelled(), Services: services()}, func(record.HistoryQuestion) bool { return true }, true},
+		"a range at hand":  {correlate.Input{Events: events(event(nil), commit(1, nil), commit(2, nil), commit(3, nil)), Images: both(1, 3)}, func(q record.HistoryQuestion) bool { return q.Base != "" }, false},
+		"nothing is named": {correlate.Input{Events: events(event(nil)), Images: unlabelled(), Services: services()}, func(record.HistoryQuestion) bool { return true }, false},
+	} {
+		for _, final := range []bool{false, true} {
+			h, in := line(1, 5), c.in
+			in.Asked = true
+			var out correlate.Output
+			for out = correlate.Correlate(in); len(out.Questions) > 0; out = correlate.Correlate(in) {
+				for _, q := range out.Questions {
+					a := h.answer(q)
+					if c.which(q) {
+						a = record.HistoryAnswer{Question: q, Finding: record.Unanswered, Final: final}
+					}
+					in.Answers = append(in.Answers, a)
+				}
+			}
+			if got := len(out.Unanswered) > 0; got != (c.may && !final) {
+				t.Errorf("%s, for good %v: %q", name, final, out.Unanswered)
+			}
+		}
 	}
 }
 
