@@ -307,13 +307,14 @@ func TestOfWhatAnotherRunMayKnowMore(t *testing.T) {
 		which func(q record.HistoryQuestion) bool // what is not answered
 		may   bool
 	}{
-		"all is answered":  {correlate.Input{Events: events(event(nil)), Images: both(1, 4)}, func(record.HistoryQuestion) bool { return false }, false},
-		"the commit":       {correlate.Input{Events: events(event(nil)), Images: both(1, 4)}, func(q record.HistoryQuestion) bool { return q.Revision == sha(4) }, true},
-		"the one before":   {correlate.Input{Events: events(event(nil)), Images: both(1, 4)}, func(q record.HistoryQuestion) bool { return q.Revision == sha(1) }, true},
-		"the range":        {correlate.Input{Events: events(event(nil)), Images: both(1, 4)}, func(q record.HistoryQuestion) bool { return q.Base != "" }, true},
-		"the beginning":    {correlate.Input{Events: events(event(short)), Images: unlabelled(), Services: services()}, func(record.HistoryQuestion) bool { return true }, true},
-		"a range at hand":  {correlate.Input{Events: events(event(nil), commit(1, nil), commit(2, nil), commit(3, nil)), Images: both(1, 3)}, func(q record.HistoryQuestion) bool { return q.Base != "" }, false},
-		"nothing is named": {correlate.Input{Events: events(event(nil)), Images: unlabelled(), Services: services()}, func(record.HistoryQuestion) bool { return true }, false},
+		"all is answered":             {correlate.Input{Events: events(event(nil)), Images: both(1, 4)}, func(record.HistoryQuestion) bool { return false }, false},
+		"a commit that the range has": {correlate.Input{Events: events(event(nil)), Images: both(1, 4)}, func(q record.HistoryQuestion) bool { return q.Revision == sha(4) }, false},
+		"everything":                  {correlate.Input{Events: events(event(nil)), Images: both(1, 4)}, func(record.HistoryQuestion) bool { return true }, true},
+		"the one before":              {correlate.Input{Events: events(event(nil)), Images: both(1, 4)}, func(q record.HistoryQuestion) bool { return q.Revision == sha(1) }, true},
+		"the range":                   {correlate.Input{Events: events(event(nil)), Images: both(1, 4)}, func(q record.HistoryQuestion) bool { return q.Base != "" }, true},
+		"the beginning":               {correlate.Input{Events: events(event(short)), Images: unlabelled(), Services: services()}, func(record.HistoryQuestion) bool { return true }, true},
+		"a range at hand":             {correlate.Input{Events: events(event(nil), commit(1, nil), commit(2, nil), commit(3, nil)), Images: both(1, 3)}, func(q record.HistoryQuestion) bool { return q.Base != "" }, false},
+		"nothing is named":            {correlate.Input{Events: events(event(nil)), Images: unlabelled(), Services: services()}, func(record.HistoryQuestion) bool { return true }, false},
 	} {
 		for _, final := range []bool{false, true} {
 			h, in := line(1, 5), c.in
