@@ -329,6 +329,9 @@ func TestOfWhatAnotherRunMayKnowMore(t *testing.T) {
 					in.Answers = append(in.Answers, a)
 				}
 			}
+			if r := out.Events[0].Deployment.ChangeRange; r != nil && r.Status == evidence.RangeUnknown && (r.Reason == evidence.RangeNotAsked) != final {
+				t.Errorf("%s, for good %v: %s", name, final, r.Reason)
+			}
 			if got := len(out.Unanswered) > 0; got != (c.may && !final) {
 				t.Errorf("%s, for good %v: %q", name, final, out.Unanswered)
 			}

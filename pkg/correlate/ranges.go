@@ -96,6 +96,9 @@ func (h *history) why(a *record.HistoryAnswer) string {
 	case record.Unreadable:
 		return whyUnreadable
 	}
+	if a.Final {
+		return whyNotAsked // nobody is there for the repository
+	}
 	return whyUnanswered
 }
 
