@@ -306,8 +306,13 @@ func TestWhatHistorySaidCountsMoreThanWhatNobodyVerified(t *testing.T) {
 		resolve resolve
 		want    []string
 	}{
-		{silent, []string{"cart medium unknown"}}, {missing, []string{"cart low"}}, {silent, nil}, {finding(record.Unreadable, false), nil},
-		{missing, nil}, {nil, []string{"cart medium ahead"}}, {silent, nil},
+		{silent, []string{"cart medium unknown"}},
+		{missing, []string{"cart low"}},
+		{silent, nil},
+		{finding(record.Unreadable, false), nil},
+		{missing, nil},
+		{nil, []string{"cart medium ahead"}},
+		{silent, nil},
 	} {
 		h.now = start().Add(time.Duration(35+i) * time.Minute)
 		got := tied(t, h.run(h.options(shelfSource(rollout("cart", 30, 2, 5)), scribeSource("scribe", scribe{head: 9, repository: shopRepository, resolve: step.resolve}))).Dir)
