@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -287,6 +288,7 @@ func TestPullRequestsAreSortedAsGitHubSortsThem(t *testing.T) {
 }
 
 func TestRunsAreFilteredAndBounded(t *testing.T) {
+	t.Parallel()
 	var runs []Run
 	for i := range 1100 {
 		runs = append(runs, Run{Created: Start().AddDate(0, 0, i/100), Conclusion: []string{"success", "failure"}[i%2]})
@@ -298,17 +300,44 @@ func TestRunsAreFilteredAndBounded(t *testing.T) {
 			ID int `json:"id"`
 		} `json:"workflow_runs"`
 	}
+	read := func(address string) (page, reply) {
+		t.Helper()
+		r := ask(t, http.MethodGet, address)
+		var p page
+		if err := json.Unmarshal(r.body, &p); err != nil {
+			t.Fatal(err)
+		}
+		return p, r
+	}
+	// The first page says which is the last: those between are full.
 	count := func(query string) (listed, total int) {
 		t.Helper()
-		for next := s.URL + "/repos/acme/shop/actions/runs?per_page=100" + query; next != ""; {
-			r := ask(t, http.MethodGet, next)
-			var p page
-			if err := json.Unmarshal(r.body, &p); err != nil {
-				t.Fatal(err)
-			}
-			listed, total, next = listed+len(p.Runs), p.Total, nextPage(r)
+		first, r := read(s.URL + "/repos/acme/shop/actions/runs?per_page=100" + query)
+		address := linked(r, "last")
+		if address == "" {
+			return len(first.Runs), first.Total
 		}
-		return listed, total
+		u, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages, err := strconv.Atoi(u.Query().Get("page"))
+		if err != nil || len(first.Runs) != 100 {
+			t.Fatalf("%d runs on the first page of %s", len(first.Runs), address)
+		}
+		last, r := read(address)
+		if next := nextPage(r); next != "" {
+			t.Errorf("behind the last page there is %s", next)
+		}
+		return (pages-1)*100 + len(last.Runs), first.Total
+	}
+	walked := 0
+	for next := s.URL + "/repos/acme/shop/actions/runs?per_page=100&status=completed"; next != ""; {
+		p, r := read(next)
+		walked, next = walked+len(p.Runs), nextPage(r)
+	}
+	if walked != 1000 {
+		t.Errorf("%d runs page by page", walked)
 	}
 	for query, want := range map[string][2]int{
 		"": {1100, 1100}, "&created=%3E%3D2026-01-05": {1000, 1100}, "&status=failure": {550, 550}, "&status=completed": {1000, 1100},

@@ -47,7 +47,7 @@ func (h *history) ofCommit(i int32) (*diff, error) {
 		p := h.pair(j)
 		fmt.Fprintf(&in, "%s %s\n", p[1], p[0])
 	}
-	out, err := runGit(h.dir, strings.NewReader(in.String()), "diff-tree", "--stdin", "-r", "-z", "-M", "--raw", "--numstat")
+	out, err := h.git(strings.NewReader(in.String()), "diff-tree", "--stdin", "-r", "-z", "-M", "--raw", "--numstat")
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func (h *history) diffLocked(pair [2]string) (*diff, error) {
 	if d := h.diffs[pair]; d != nil {
 		return d, nil
 	}
-	out, err := runGit(h.dir, nil, "diff-tree", "-r", "-z", "-M", "--raw", "--numstat", pair[0], pair[1])
+	out, err := h.git(nil, "diff-tree", "-r", "-z", "-M", "--raw", "--numstat", pair[0], pair[1])
 	if err != nil {
 		return nil, err
 	}
@@ -222,7 +222,7 @@ func (h *history) withPatches(d *diff, base, head string) (*diff, error) {
 	pair := [2]string{base, head}
 	texts, known := h.patches[pair]
 	if !known {
-		out, err := runGit(h.dir, nil, "diff-tree", "-r", "-p", "-M", base, head)
+		out, err := h.git(nil, "diff-tree", "-r", "-p", "-M", base, head)
 		if err != nil {
 			return nil, err
 		}

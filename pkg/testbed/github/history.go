@@ -6,10 +6,12 @@ import (
 	"container/heap"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -47,6 +49,7 @@ type tag struct {
 // change, except for its caches, which are guarded by mu.
 type history struct {
 	dir      string
+	calls    atomic.Int32 // how often git ran
 	commits  []commit
 	index    map[string]int32
 	sorted   []string          // all SHAs, for those that are given in short
@@ -59,6 +62,12 @@ type history struct {
 	diffs   map[[2]string]*diff
 	patches map[[2]string][]string
 	bases   map[[2]int32]int32
+}
+
+// git runs git in the repository.
+func (h *history) git(stdin io.Reader, args ...string) ([]byte, error) {
+	h.calls.Add(1)
+	return runGit(h.dir, stdin, args...)
 }
 
 // readHistory reads all commits, reachable or not: GitHub goes on serving by its
@@ -78,7 +87,7 @@ func readHistory(dir string) (*history, error) {
 }
 
 func (h *history) readCommits() error {
-	list, err := runGit(h.dir, nil, "cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objecttype) %(objectname)")
+	list, err := h.git(nil, "cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objecttype) %(objectname)")
 	if err != nil {
 		return err
 	}
@@ -88,7 +97,7 @@ func (h *history) readCommits() error {
 			want.WriteString(sha)
 		}
 	}
-	raw, err := runGit(h.dir, &want, "cat-file", "--batch", "--buffer")
+	raw, err := h.git(&want, "cat-file", "--batch", "--buffer")
 	if err != nil {
 		return err
 	}
@@ -217,7 +226,7 @@ func (h *history) readRefs() error {
 	format := strings.Join([]string{
 		"%(refname)", "%(objectname)", "%(objecttype)", "%(*objectname)", "%(taggername)", "%(taggeremail:trim)", "%(taggerdate:unix)", "%(contents)",
 	}, "%01") + "%02"
-	out, err := runGit(h.dir, nil, "for-each-ref", "--format="+format, "refs/heads", "refs/remotes/origin", "refs/tags")
+	out, err := h.git(nil, "for-each-ref", "--format="+format, "refs/heads", "refs/remotes/origin", "refs/tags")
 	if err != nil {
 		return err
 	}
@@ -259,7 +268,7 @@ func (h *history) addTag(name string, f []string) {
 // readHead finds the default branch. A detached HEAD is served as main, when
 // there is no branch of that name.
 func (h *history) readHead() error {
-	out, err := runGit(h.dir, nil, "symbolic-ref", "--quiet", "--short", "HEAD")
+	out, err := h.git(nil, "symbolic-ref", "--quiet", "--short", "HEAD")
 	if err == nil {
 		h.head = strings.TrimSpace(string(out))
 		return nil
@@ -271,7 +280,7 @@ func (h *history) readHead() error {
 	if _, ok := h.branches[h.head]; ok {
 		return nil
 	}
-	sha, err := runGit(h.dir, nil, "rev-parse", "--verify", "HEAD")
+	sha, err := h.git(nil, "rev-parse", "--verify", "HEAD")
 	if err != nil {
 		return err
 	}
@@ -349,7 +358,7 @@ func (h *history) mergeBase(a, b int32) (int32, bool, error) {
 	if m, ok := h.bases[key]; ok {
 		return m, m >= 0, nil
 	}
-	out, err := runGit(h.dir, nil, "merge-base", h.commits[a].sha, h.commits[b].sha)
+	out, err := h.git(nil, "merge-base", h.commits[a].sha, h.commits[b].sha)
 	if err != nil && exitCode(err) != 1 {
 		return 0, false, err
 	}

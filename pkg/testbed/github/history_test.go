@@ -77,6 +77,7 @@ type file struct {
 }
 
 func TestRangesAreThoseOfGit(t *testing.T) {
+	t.Parallel()
 	eachClone(t, func(t *testing.T, dir string, s *Server) {
 		all := strings.Fields(git(t, dir, "rev-list", "--all"))
 		step := max(1, len(all)/5)
@@ -309,17 +310,26 @@ func TestACommitHasThePullRequestThatBroughtIt(t *testing.T) {
 	}
 }
 
+// What a request costs is how often git runs for it, and that does not grow with the
+// history: it is one of the size that the project promises.
 func TestALongHistoryIsServedAsFastAsAShortOne(t *testing.T) {
-	// No time is measured: it is a history of the size that the project promises,
-	// and would not end if a request walked it through git.
+	t.Parallel()
 	c := History(t, append(Hollow(49_700), Linear(300)...)...)
 	s := New(t, c.Served("acme", "shop"))
+	calls := &s.repos[0].history.calls
+	read := calls.Load()
 	if have := get[[]sha](t, s.URL+"/repos/acme/shop/commits?per_page=100&page=500", http.StatusOK); len(have) != 100 || have[99].SHA != git(t, c.Dir, "rev-list", "--max-parents=0", "main") {
 		t.Errorf("the last page has %d commits", len(have))
 	}
-	for _, id := range strings.Fields(git(t, c.Dir, "rev-list", "-300", "main")) {
+	if n := calls.Load() - read; read > 10 || n > 0 {
+		t.Errorf("git ran %d times to read the history, and %d times for a page", read, n)
+	}
+	for _, id := range strings.Fields(git(t, c.Dir, "rev-list", "-100", "main")) {
 		if d := get[detail](t, s.URL+"/repos/acme/shop/commits/"+id, http.StatusOK); len(d.Files) != 1 {
 			t.Fatalf("%s has %d files", id, len(d.Files))
 		}
+	}
+	if n := calls.Load() - read; n > 5 {
+		t.Errorf("git ran %d times for 100 commits in a row", n)
 	}
 }

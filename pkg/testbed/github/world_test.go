@@ -61,9 +61,12 @@ func get[T any](t *testing.T, url string, status int, headers ...string) T {
 }
 
 // nextPage is the address of the next page, as the Link header has it.
-func nextPage(r reply) string {
+func nextPage(r reply) string { return linked(r, "next") }
+
+// linked is the address with a relation in the Link header; empty for none.
+func linked(r reply, rel string) string {
 	for part := range strings.SplitSeq(r.Header.Get("Link"), ",") {
-		if at, ok := strings.CutSuffix(strings.TrimSpace(part), `>; rel="next"`); ok {
+		if at, ok := strings.CutSuffix(strings.TrimSpace(part), fmt.Sprintf(">; rel=%q", rel)); ok {
 			return strings.TrimPrefix(at, "<")
 		}
 	}
