@@ -929,3 +929,21 @@ func TestAStateThatIsNotOurs(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A repository that is deleted and made anew under its name has nothing of the old one.
+func TestAnotherRepositoryOfTheSameName(t *testing.T) {
+	b := newBench(t, standin.History(t, standin.Linear(1)...).Served("acme", "shop"), then())
+	s := b.connect()
+	old, anew := &repository{name: shop, id: 1}, &repository{name: shop, id: 2}
+	commit := record.Commit{Repository: shop, SHA: strings.Repeat("a", 40), Detailed: true}
+	s.keep(old, commit)
+	if got, ok := s.kept(old, commit.SHA); !ok || got.SHA != commit.SHA {
+		t.Fatalf("%+v %v", got, ok)
+	}
+	if got, ok := s.kept(anew, commit.SHA); ok {
+		t.Errorf("%+v", got)
+	}
+	if base := strings.Repeat("b", 40); s.rangeKey(old, base, commit.SHA) == s.rangeKey(anew, base, commit.SHA) {
+		t.Error("a range of the one is one of the other")
+	}
+}

@@ -21,7 +21,7 @@ func (s *source) detailAll(ctx context.Context, repos []*repository) {
 	for _, r := range repos {
 		for _, m := range r.pending {
 			var ok bool
-			if m.Commit, ok = s.kept(r.name, m.sha); !ok {
+			if m.Commit, ok = s.kept(r, m.sha); !ok {
 				missing = append(missing, one{r, m})
 			}
 		}
@@ -38,24 +38,24 @@ func (s *source) detailAll(ctx context.Context, repos []*repository) {
 }
 
 // kept gives the summary of a commit that the store has.
-func (s *source) kept(repository, sha string) (record.Commit, bool) {
+func (s *source) kept(r *repository, sha string) (record.Commit, bool) {
 	if s.env.Store == nil {
 		return record.Commit{}, false
 	}
-	text, ok := s.env.Store.Get(s.summaries.storeKey(repository, sha))
+	text, ok := s.env.Store.Get(s.summaries.storeKey(r, sha))
 	if !ok {
 		return record.Commit{}, false
 	}
-	return readSummary(text, repository, sha)
+	return readSummary(text, r.name, sha)
 }
 
 // keep puts a summary into the store.
-func (s *source) keep(c record.Commit) {
+func (s *source) keep(r *repository, c record.Commit) {
 	if s.env.Store == nil || !c.Detailed {
 		return
 	}
 	if text, err := json.Marshal(c); err == nil {
-		s.env.Store.Put(s.summaries.storeKey(c.Repository, c.SHA), text)
+		s.env.Store.Put(s.summaries.storeKey(r, c.SHA), text)
 	}
 }
 
@@ -83,13 +83,13 @@ func (s *source) detail(ctx context.Context, r *repository, path, sha, purpose s
 		files = append(files, more.Files...)
 	}
 	out := s.summaries.commit(r.name, &c, files, len(files) >= maxFiles || next != "")
-	s.keep(out)
+	s.keep(r, out)
 	return out, nil
 }
 
 // summarize makes the summary of a commit from what lists have of it.
 func (s *source) summarize(r *repository, c *commitJSON) record.Commit {
-	if known, ok := s.kept(r.name, c.SHA); ok {
+	if known, ok := s.kept(r, c.SHA); ok {
 		return known
 	}
 	light := *c

@@ -202,7 +202,7 @@ func (s *source) pullsOf(ctx context.Context, r *repository, sha string) ([]int6
 }
 
 func (s *source) rangeKey(r *repository, base, head string) string {
-	return "range/" + r.name + "/" + base + "..." + head + "/" + s.summaries.sorter.digest
+	return "range/" + r.storeName() + "/" + base + "..." + head + "/" + s.summaries.sorter.digest
 }
 
 // keptRange gives a range that the store has, if it has all its commits too.
@@ -220,7 +220,7 @@ func (s *source) keptRange(r *repository, base, head string) (record.Range, bool
 	}
 	out := kept.Range
 	for _, sha := range kept.Commits {
-		c, ok := s.kept(r.name, sha)
+		c, ok := s.kept(r, sha)
 		if !ok {
 			return record.Range{}, false
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,6 +43,10 @@ type repository struct {
 	// deployments are all that were listed, for telling which runs deployed.
 	deployments []deploymentJSON
 }
+
+// storeName is how keys of the store name it: with GitHub's own number, since one that
+// is deleted and made anew under its name has another history.
+func (r *repository) storeName() string { return r.name + "/" + strconv.FormatInt(r.id, 10) }
 
 // open asks for a repository. A nil repository beside a nil error is one that is
 // there twice, under two names.

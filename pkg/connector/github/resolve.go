@@ -254,7 +254,7 @@ func found(out *record.HistoryAnswer, c record.Commit, err error) error {
 }
 
 func (s *source) findCommit(ctx context.Context, r *repository, sha string, out *record.HistoryAnswer) error {
-	if known, ok := s.kept(r.name, sha); ok {
+	if known, ok := s.kept(r, sha); ok {
 		return found(out, known, nil)
 	}
 	c, err := s.detail(ctx, r, "commits/"+sha, sha, "the commit of a deployment")
@@ -298,7 +298,7 @@ func (s *source) reach(ctx context.Context, r *repository, sha string) (record.R
 	if s.history.onDefault[r.name+"@"+sha] {
 		return record.ReachOn, nil
 	}
-	key := "reach/" + r.name + "/" + sha + "/" + digestName("branch", r.branch+"\x00"+strings.Join(r.next.Gone, " "))
+	key := "reach/" + r.storeName() + "/" + sha + "/" + digestName("branch", r.branch+"\x00"+strings.Join(r.next.Gone, " "))
 	if s.env.Store != nil {
 		if text, ok := s.env.Store.Get(key); ok && string(text) == `"on"` {
 			return record.ReachOn, nil

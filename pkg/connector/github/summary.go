@@ -160,8 +160,8 @@ func verification(verified bool, reason string) record.Verification {
 
 // storeKey is under what a summary is kept. Rules of the config that change what a
 // summary says are part of it.
-func (z *summarizer) storeKey(repository, sha string) string {
-	return "commit/" + repository + "/" + sha + "/" + z.sorter.digest
+func (z *summarizer) storeKey(r *repository, sha string) string {
+	return "commit/" + r.storeName() + "/" + sha + "/" + z.sorter.digest
 }
 
 // readSummary reads what the store kept; false for what is not a whole summary of
