@@ -94,7 +94,7 @@ func TestRepositoriesThatAreNotToBeAsked(t *testing.T) {
 	}
 	a := b.ask(of("github.com/other/repo"), of("gitlab.example/acme/shop"), of("github.com/acme"), of(""))
 	for _, one := range a {
-		if one.Finding != record.Unanswered || one.Reason == "" {
+		if one.Finding != record.Unanswered || one.Reason == "" || !one.Final {
 			t.Errorf("%+v", one)
 		}
 	}
@@ -252,7 +252,7 @@ func TestQuestionsThatALimitLeavesOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, a := range answers {
-		if a.Finding != record.Unanswered || !strings.Contains(a.Reason, then().Add(time.Hour).Format(time.RFC3339)) {
+		if a.Finding != record.Unanswered || a.Final || !strings.Contains(a.Reason, then().Add(time.Hour).Format(time.RFC3339)) {
 			t.Errorf("%+v", a)
 		}
 	}
