@@ -22,7 +22,9 @@ var (
 	shaForm = regexp.MustCompile(`^(?:[0-9a-f]{40}|[0-9a-f]{64})$`)
 	// wordForm is what GitHub's own words are like: states, events, conclusions.
 	wordForm = regexp.MustCompile(`^[a-z0-9_]{1,64}$`)
-	// environmentForm leaves out what previews are named after: branches, people.
+	// environmentForm is one word, such as production or eu-1. It leaves out names with
+	// a slash, a space or an @, as many previews of branches have. It recognises no
+	// people: an environment named after a login is told like any other.
 	environmentForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._-]{0,62}$`)
 	// tagForm is a version with a word before and one behind it: v1.2.3,
 	// api/v2.0.0-rc.1, release-2031.04.
