@@ -15,8 +15,8 @@ import (
 
 // How long a fuzz target runs.
 const (
-	fuzzLong   = "20s"
-	fuzzOthers = "5s"
+	fuzzLong   = "10s"
+	fuzzOthers = "3s"
 )
 
 // target is a fuzz target and the folder of its package.
