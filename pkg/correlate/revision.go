@@ -36,15 +36,7 @@ const (
 // readRevision reads what stands under a key that is meant for a revision:
 // 9be01d7…, sha1:…, main@sha1:…, refs/tags/v1.2.3, v1.2.3-5-g9be01d7, with or
 // without -dirty. A digest of content (sha256:…) names no commit.
-func readRevision(s string) named {
-	s, isDirty, ok := tidy(s)
-	if !ok {
-		return named{}
-	}
-	n := readTidy(s)
-	n.dirty = isDirty && n.form != formNone
-	return n
-}
+func readRevision(s string) named { return read(s, readTidy) }
 
 func readTidy(s string) named {
 	lower := strings.ToLower(s)
@@ -73,12 +65,15 @@ func readTidy(s string) named {
 
 // readVersion reads what stands under a key for a version, or as the tag of an
 // image: a commit alone or as a part (main-9be01d7), else a version.
-func readVersion(s string) named {
+func readVersion(s string) named { return read(s, readParts) }
+
+// read takes from a claim what says that the build was dirty, and reads the rest.
+func read(s string, rest func(string) named) named {
 	s, isDirty, ok := tidy(s)
 	if !ok {
 		return named{}
 	}
-	n := readParts(s)
+	n := rest(s)
 	n.dirty = isDirty && n.form != formNone
 	return n
 }

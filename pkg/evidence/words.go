@@ -18,7 +18,7 @@ func ShortCommit(s string) string {
 // ReasonWords says a reason's code for people, in a few words without a verb's
 // tense or a name: for the terminal and for summaries. It is empty for a code that
 // is none.
-func ReasonWords(code string) string { //nolint:cyclop,funlen // a table
+func ReasonWords(code string) string {
 	switch code {
 	case "full_sha":
 		return "a full commit is named"

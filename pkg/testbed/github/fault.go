@@ -89,7 +89,7 @@ func SecondaryLimit(status int, retryAfter time.Duration) Effect {
 			w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter/time.Second)))
 		}
 		a := fail(status, "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.")
-		a.body.(obj)["documentation_url"] = "https://docs.github.com/free-pro-team@latest/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits" //nolint:forcetypeassert // fail makes one
+		a.body.(obj)["documentation_url"] = "https://docs.github.com/free-pro-team@latest/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits"
 		a.write(w)
 	}
 }
@@ -185,7 +185,7 @@ func RedirectTo(status int, address string) Effect {
 		s.stamp(w.Header())
 		w.Header().Set("Location", address)
 		a := fail(status, "Moved Permanently")
-		a.body.(obj)["url"] = address //nolint:forcetypeassert // fail makes one
+		a.body.(obj)["url"] = address
 		a.write(w)
 	}
 }
