@@ -125,8 +125,7 @@ func workflowRun(connectorName string, w record.WorkflowRun) []evidence.Event {
 	if w.Status == "completed" {
 		e.Pipeline.Finished = timePtr(w.Updated)
 	}
-	switch w.Conclusion {
-	case "failure", "timed_out", "startup_failure":
+	if record.RunFailed(w.Conclusion) {
 		e.Severity = evidence.SeverityWarning
 	}
 	return []evidence.Event{e}

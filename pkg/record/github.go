@@ -220,3 +220,13 @@ type WorkflowRun struct {
 
 // Stream implements Record.
 func (WorkflowRun) Stream() string { return StreamWorkflowRuns }
+
+// RunFailed reports whether a conclusion of a run is one that nobody wants. That
+// somebody cancelled it is no failure.
+func RunFailed(conclusion string) bool {
+	switch conclusion {
+	case "failure", "timed_out", "startup_failure":
+		return true
+	}
+	return false
+}

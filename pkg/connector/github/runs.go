@@ -125,7 +125,7 @@ func (s *source) run(l *look, r *repository, run runJSON) (record.WorkflowRun, b
 	file = path.Base(file)
 	deployed := slices.Contains(s.cfg.DeployWorkflows, file) || r.deployedBy(run, started)
 	switch {
-	case !deployed && !isFailure(run.Conclusion):
+	case !deployed && !record.RunFailed(run.Conclusion):
 		return record.WorkflowRun{}, false
 	case !started.Before(reach.End):
 		return record.WorkflowRun{}, false
@@ -149,14 +149,4 @@ func (r *repository) deployedBy(run runJSON, started time.Time) bool {
 	return slices.ContainsFunc(r.deployments, func(d deploymentJSON) bool {
 		return d.SHA == run.SHA && !d.Created.Before(started) && (run.Status != "completed" || !d.Created.After(run.Updated.Time))
 	})
-}
-
-// isFailure reports whether a run ended as nobody wants it. That somebody cancelled it
-// is no failure.
-func isFailure(conclusion string) bool {
-	switch conclusion {
-	case "failure", "timed_out", "startup_failure":
-		return true
-	}
-	return false
 }
